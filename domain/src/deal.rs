@@ -1,0 +1,102 @@
+//! A deal: an opportunity in the pipeline, until it is won or lost.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    event::Concerns,
+    ids::{ContactId, EventId, LeadId, MemberId},
+    money::Money,
+};
+
+/// What can happen to a deal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub enum DealEvent {
+    /// Entered the pipeline.
+    #[serde(rename = "deal.opened")]
+    Opened {
+        /// With whom; absent where the source does not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        contact: Option<ContactId>,
+        /// Who works on it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<MemberId>,
+        /// What is to be sold.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        product: Option<String>,
+        /// What it is expected to bring.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<Money>,
+        /// The stage at which it entered.
+        stage: String,
+        /// The lead it came from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lead: Option<LeadId>,
+    },
+    /// Moved to another open stage.
+    #[serde(rename = "deal.advanced")]
+    Advanced {
+        /// The stage from now on.
+        stage: String,
+    },
+    /// Was won.
+    #[serde(rename = "deal.converted")]
+    Converted {
+        /// What it brings; absent where it stays as expected.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<Money>,
+    },
+    /// Was lost.
+    #[serde(rename = "deal.lost")]
+    Lost {
+        /// Why, in one of the organisation's own words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
+    },
+    /// Is open again after it was won or lost.
+    #[serde(rename = "deal.reopened")]
+    Reopened {
+        /// The stage from now on.
+        stage: String,
+    },
+    /// Something said about it earlier was wrong; only the fields given are corrected.
+    #[serde(rename = "deal.corrected")]
+    Corrected {
+        /// The event that was wrong.
+        fact: EventId,
+        /// With whom it really is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        contact: Option<ContactId>,
+        /// Who really works on it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<MemberId>,
+        /// What is really to be sold.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        product: Option<String>,
+        /// What it really brings.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<Money>,
+        /// When it really was opened.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opened_at: Option<DateTime<Utc>>,
+        /// When it really was won or lost.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        closed_at: Option<DateTime<Utc>>,
+    },
+    /// Was opened in error and counts nowhere.
+    #[serde(rename = "deal.voided")]
+    Voided {},
+}
+
+impl Concerns for DealEvent {
+    fn contacts(&self) -> Vec<ContactId> {
+        match self {
+            Self::Opened { contact, .. } | Self::Corrected { contact, .. } => {
+                contact.iter().copied().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}

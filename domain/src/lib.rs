@@ -1,0 +1,37 @@
+//! WHAT HAPPENED: every fact that Rapport can record, and the port through which facts are kept.
+//!
+//! One file per kind of thing holds its events with their stored tags, and nothing else; it is all that the
+//! author of a projection must read. This crate knows no other crate of the workspace, no clock and no disk.
+
+pub mod contact;
+pub mod conversation;
+pub mod deal;
+pub mod enrolment;
+pub mod event;
+pub mod event_store;
+pub mod fund;
+pub mod gathering;
+pub mod gift;
+pub mod ids;
+pub mod lead;
+pub mod member;
+pub mod money;
+pub mod personal;
+pub mod program;
+pub mod recorded;
+pub mod role;
+pub mod setting;
+pub mod tagged;
+
+pub use event::{Event, Kind, KindEvent, KindSet};
+pub use event_store::{
+    Answer, AnsweredEvent, Append, AppendError, CommandKey, EventStore, KeyedAnswer, NewEvent, Page,
+    ReadError,
+};
+pub use ids::{
+    ContactId, ConversationId, DealId, EventId, FundId, GatheringId, LeadId, MemberId, ProgramId, StreamId,
+};
+pub use money::{Currency, Money};
+pub use personal::{Keyring, Personal};
+pub use recorded::{Actor, BadEvent, Metadata, Position, Recorded, Source};
+pub use role::Role;
