@@ -10,6 +10,30 @@ use crate::{
     money::Money,
 };
 
+/// What really is so, where something said earlier was wrong; what is absent was right.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DealCorrection {
+    /// With whom it really is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactId>,
+    /// Who really works on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<MemberId>,
+    /// What is really to be sold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
+    /// What it really brings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Money>,
+    /// When it really was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened_at: Option<DateTime<Utc>>,
+    /// When it really was won or lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<DateTime<Utc>>,
+}
+
 /// What can happen to a deal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -61,29 +85,13 @@ pub enum DealEvent {
         /// The stage from now on.
         stage: String,
     },
-    /// Something said about it earlier was wrong; only the fields given are corrected.
+    /// Something said about it earlier was wrong.
     #[serde(rename = "deal.corrected")]
     Corrected {
         /// The event that was wrong.
         fact: EventId,
-        /// With whom it really is.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        contact: Option<ContactId>,
-        /// Who really works on it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        owner: Option<MemberId>,
-        /// What is really to be sold.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        product: Option<String>,
-        /// What it really brings.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        value: Option<Money>,
-        /// When it really was opened.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        opened_at: Option<DateTime<Utc>>,
-        /// When it really was won or lost.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        closed_at: Option<DateTime<Utc>>,
+        /// What really is so.
+        correction: DealCorrection,
     },
     /// Was opened in error and counts nowhere.
     #[serde(rename = "deal.voided")]
@@ -93,9 +101,8 @@ pub enum DealEvent {
 impl Concerns for DealEvent {
     fn contacts(&self) -> Vec<ContactId> {
         match self {
-            Self::Opened { contact, .. } | Self::Corrected { contact, .. } => {
-                contact.iter().copied().collect()
-            }
+            Self::Opened { contact, .. } => contact.iter().copied().collect(),
+            Self::Corrected { correction, .. } => correction.contact.iter().copied().collect(),
             _ => Vec::new(),
         }
     }

@@ -32,6 +32,27 @@ pub struct SoftCredit {
     pub role: String,
 }
 
+/// What really is so, where something said earlier was wrong; what is absent was right.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GiftCorrection {
+    /// Who really gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub donor: Option<ContactId>,
+    /// How much it really is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Money>,
+    /// Its real stage in the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    /// The campaign that it really answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<String>,
+    /// When it really came in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_at: Option<DateTime<Utc>>,
+}
+
 /// What can happen to a gift.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -75,23 +96,13 @@ pub enum GiftEvent {
     /// The donor was thanked.
     #[serde(rename = "gift.acknowledged")]
     Acknowledged {},
-    /// Something said about it earlier was wrong; only the fields given are corrected.
+    /// Something said about it earlier was wrong.
     #[serde(rename = "gift.corrected")]
     Corrected {
         /// The event that was wrong.
         fact: EventId,
-        /// Who really gave.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        donor: Option<ContactId>,
-        /// How much it really is.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        amount: Option<Money>,
-        /// The campaign that it really answers.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        campaign: Option<String>,
-        /// When it really came in.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        received_at: Option<DateTime<Utc>>,
+        /// What really is so.
+        correction: GiftCorrection,
     },
     /// Was recorded in error and counts nowhere.
     #[serde(rename = "gift.voided")]
@@ -104,7 +115,7 @@ impl Concerns for GiftEvent {
             Self::Received { donor, soft_credits, .. } => {
                 donor.iter().copied().chain(soft_credits.iter().map(|credit| credit.contact)).collect()
             }
-            Self::Corrected { donor, .. } => donor.iter().copied().collect(),
+            Self::Corrected { correction, .. } => correction.donor.iter().copied().collect(),
             _ => Vec::new(),
         }
     }

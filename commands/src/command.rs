@@ -1,0 +1,258 @@
+//! A command on its way in: what is asked, of what, by whom, and how it is read from JSON.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use domain::{Actor, EventId, Kind, Role, Source};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::text::{Line, Prose};
+
+/// Who sends commands: the bearer of a token, the user of the command line, an import or a policy.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    /// The name under which events are recorded.
+    pub by: Actor,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// One command with everything that comes with it.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// What kind of thing it is about.
+    pub kind: Kind,
+    /// Which one.
+    pub id: Uuid,
+    /// What is asked, with its fields and circumstances.
+    pub body: Body,
+    /// Who asks.
+    pub sender: Sender,
+    /// The sender's own key, under which the command is carried out once.
+    pub key: Option<String>,
+    /// How many events the stream must hold for the command to be valid.
+    pub if_match: Option<u64>,
+}
+
+/// What a command asks: `{"qualify": {"score": 80}, "occurred_at": …, "reason": …}`.
+#[derive(Clone, Debug)]
+pub struct Body {
+    /// The command's name, for example `qualify`.
+    pub name: String,
+    /// Its fields, as JSON text.
+    pub fields: Box<RawValue>,
+    /// When it was so.
+    pub occurred_at: Option<DateTime<Utc>>,
+    /// Why, in the sender's own words.
+    pub reason: Option<String>,
+    /// For whom the sender acts.
+    pub on_behalf_of: Option<Actor>,
+    /// What the command belongs to.
+    pub correlation: Option<Uuid>,
+    /// The event that caused the command.
+    pub causation: Option<EventId>,
+    /// The import that the command comes from.
+    pub source: Option<Source>,
+    /// SHA-256 of the text it was read from, to tell a repetition from another command under the same key.
+    pub hash: [u8; 32],
+}
+
+/// One line of a batch: a command with its address.
+#[derive(Clone, Debug)]
+pub struct BatchLine {
+    /// What kind of thing it is about.
+    pub kind: Kind,
+    /// Which one.
+    pub id: Uuid,
+    /// What is asked.
+    pub body: Body,
+    /// The sender's own key.
+    pub key: Option<String>,
+    /// How many events the stream must hold.
+    pub if_match: Option<u64>,
+}
+
+/// A command that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Malformed {
+    /// The field at fault, as a path: `open.value.currency`.
+    pub field: Option<String>,
+    /// What is wrong and what is expected.
+    pub message: String,
+}
+
+/// The longest key, in bytes.
+pub const KEY_LIMIT: usize = 200;
+
+impl Body {
+    /// Reads the body of a single command.
+    pub fn parse(json: &[u8]) -> Result<Self, Malformed> {
+        let envelope: Envelope = parse(json)?;
+        if envelope.kind.is_some()
+            || envelope.id.is_some()
+            || envelope.key.is_some()
+            || envelope.if_match.is_some()
+        {
+            return Err(Malformed {
+                field: None,
+                message: "`kind`, `id`, `key` and `if_match` belong to the lines of a batch; here they stand in the \
+                          URL and in the headers Idempotency-Key and If-Match"
+                    .to_owned(),
+            });
+        }
+        envelope.into_body(json)
+    }
+}
+
+impl BatchLine {
+    /// Reads one line of a batch.
+    pub fn parse(json: &[u8]) -> Result<Self, Malformed> {
+        let mut envelope: Envelope = parse(json)?;
+        let missing = |field: &str| Malformed {
+            field: Some(field.to_owned()),
+            message: format!("`{field}` is missing: every line of a batch names its kind and id"),
+        };
+        let kind = envelope.kind.take().ok_or_else(|| missing("kind"))?;
+        let kind = kind.as_str().parse().map_err(|error: domain::event::NotAKind| Malformed {
+            field: Some("kind".to_owned()),
+            message: error.to_string(),
+        })?;
+        let id = envelope.id.take().ok_or_else(|| missing("id"))?;
+        let (key, if_match) = (envelope.key.take().map(Line::into_string), envelope.if_match.take());
+        Ok(Self { kind, id, key, if_match, body: envelope.into_body(json)? })
+    }
+}
+
+fn parse(json: &[u8]) -> Result<Envelope, Malformed> {
+    let text = std::str::from_utf8(json).map_err(|error| Malformed {
+        field: None,
+        message: format!("is not UTF-8 after byte {}", error.valid_up_to()),
+    })?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let envelope = serde_path_to_error::deserialize(&mut deserializer).map_err(malformed)?;
+    deserializer.end().map_err(|error| Malformed { field: None, message: error.to_string() })?;
+    Ok(envelope)
+}
+
+/// The error of a deserializer with the path to the field at fault.
+pub(crate) fn malformed(error: serde_path_to_error::Error<serde_json::Error>) -> Malformed {
+    let path = error.path().to_string();
+    let message = error.into_inner().to_string();
+    Malformed { field: (path != ".").then_some(path), message }
+}
+
+/// Everything that may stand around a command; the one member that is none of these is the command.
+#[derive(Default)]
+struct Envelope {
+    command: Option<(String, Box<RawValue>)>,
+    occurred_at: Option<DateTime<Utc>>,
+    reason: Option<Prose>,
+    on_behalf_of: Option<Actor>,
+    correlation: Option<Uuid>,
+    causation: Option<EventId>,
+    source: Option<Source>,
+    kind: Option<String>,
+    id: Option<Uuid>,
+    key: Option<Line<KEY_LIMIT>>,
+    if_match: Option<u64>,
+}
+
+impl Envelope {
+    fn into_body(self, json: &[u8]) -> Result<Body, Malformed> {
+        let (name, fields) = self.command.ok_or_else(|| Malformed {
+            field: None,
+            message: "the command is missing: expected one member named after it, for example {\"qualify\": \
+                      {\"score\": 80}}"
+                .to_owned(),
+        })?;
+        if let Some(source) = &self.source {
+            check_source(source)?;
+        }
+        Ok(Body {
+            name,
+            fields,
+            occurred_at: self.occurred_at,
+            reason: self.reason.map(Prose::into_string),
+            on_behalf_of: self.on_behalf_of,
+            correlation: self.correlation,
+            causation: self.causation,
+            source: self.source,
+            hash: Sha256::digest(json).into(),
+        })
+    }
+}
+
+fn check_source(source: &Source) -> Result<(), Malformed> {
+    let texts = [
+        ("source.name", Some(&source.name)),
+        ("source.file", source.file.as_ref()),
+        ("source.zone", source.zone.as_ref()),
+    ];
+    for (field, text) in texts {
+        if let Some(text) = text {
+            let checked = Line::<{ Actor::LIMIT }>::try_from(text.as_str());
+            checked.map_err(|message| Malformed { field: Some(field.to_owned()), message })?;
+        }
+    }
+    Ok(())
+}
+
+impl<'de> Deserialize<'de> for Envelope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EnvelopeVisitor)
+    }
+}
+
+struct EnvelopeVisitor;
+
+impl<'de> Visitor<'de> for EnvelopeVisitor {
+    type Value = Envelope;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object with one command")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope, A::Error> {
+        let mut envelope = Envelope::default();
+        while let Some(name) = map.next_key::<String>()? {
+            match name.as_str() {
+                "occurred_at" => envelope.occurred_at = Some(moment(map.next_value()?)?),
+                "reason" => envelope.reason = map.next_value()?,
+                "on_behalf_of" => envelope.on_behalf_of = map.next_value()?,
+                "correlation" => envelope.correlation = map.next_value()?,
+                "causation" => envelope.causation = map.next_value()?,
+                "source" => envelope.source = map.next_value()?,
+                "kind" => envelope.kind = map.next_value()?,
+                "id" => envelope.id = map.next_value()?,
+                "key" => envelope.key = map.next_value()?,
+                "if_match" => envelope.if_match = map.next_value()?,
+                _ => {
+                    if let Some((first, _)) = &envelope.command {
+                        return Err(A::Error::custom(format!(
+                            "`{first}` and `{name}` cannot both be the command: send one at a time"
+                        )));
+                    }
+                    envelope.command = Some((name, map.next_value()?));
+                }
+            }
+        }
+        Ok(envelope)
+    }
+}
+
+/// Years 1 to 9999: what RFC 3339 can write.
+fn moment<E: serde::de::Error>(moment: DateTime<Utc>) -> Result<DateTime<Utc>, E> {
+    use chrono::Datelike as _;
+    if (1..=9999).contains(&moment.year()) {
+        Ok(moment)
+    } else {
+        Err(E::custom("the year must lie between 1 and 9999"))
+    }
+}

@@ -1,0 +1,155 @@
+//! A field that remembers which fact set it and what a source last said, so that an import never undoes what
+//! a person has corrected.
+
+use domain::EventId;
+
+use crate::decider::{Given, Past};
+
+/// One field of a thing, as far as decisions need it.
+#[derive(Clone, Debug)]
+pub(crate) struct Field<T> {
+    current: Option<T>,
+    fact: Option<EventId>,
+    imported: Vec<(Box<str>, Option<T>)>,
+}
+
+impl<T> Default for Field<T> {
+    fn default() -> Self {
+        Self { current: None, fact: None, imported: Vec::new() }
+    }
+}
+
+/// How an imported value stands to what is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    /// Nothing is to be done.
+    Same,
+    /// The value is new and is to be recorded.
+    Differs,
+    /// A person has set the field since; it stays.
+    Kept,
+}
+
+impl<T: Clone + PartialEq> Field<T> {
+    /// The value, where there is one.
+    pub const fn value(&self) -> Option<&T> {
+        self.current.as_ref()
+    }
+
+    /// Records that a fact set the field.
+    pub fn set(&mut self, value: Option<T>, past: &Past<'_>) {
+        if let Some(source) = past.source {
+            self.imported.retain(|(name, _)| &**name != source);
+            self.imported.push((source.into(), value.clone()));
+        }
+        self.current = value;
+        self.fact = Some(past.id);
+    }
+
+    /// Compares a value with the field. A person's word always counts; a source's word counts only where the
+    /// source has changed its mind and no person has spoken since.
+    pub fn compare(&self, wanted: Option<&T>, source: Option<&str>) -> Comparison {
+        let current = self.current.as_ref();
+        let Some(source) = source else {
+            return if wanted == current { Comparison::Same } else { Comparison::Differs };
+        };
+        let last = self.imported.iter().find(|(name, _)| &**name == source).map(|(_, value)| value.as_ref());
+        match last {
+            None if current.is_none() && wanted.is_some() => Comparison::Differs,
+            None if current == wanted => Comparison::Same,
+            Some(last) if last == wanted && current == last => Comparison::Same,
+            // The source has changed its mind. Where it agrees with the person now, that is recorded too, so
+            // that its next change is seen as one.
+            Some(last) if last != wanted && (current == last || current == wanted) => Comparison::Differs,
+            _ => Comparison::Kept,
+        }
+    }
+}
+
+/// Corrections gathered per fact that they correct.
+#[derive(Debug)]
+pub(crate) struct Corrections<C> {
+    by_fact: Vec<(EventId, C)>,
+    kept: Vec<&'static str>,
+}
+
+impl<C: Default> Corrections<C> {
+    /// No corrections yet.
+    pub const fn new() -> Self {
+        Self { by_fact: Vec::new(), kept: Vec::new() }
+    }
+
+    /// Compares a field with the value wanted for it; where it is to change, `put` writes it into the
+    /// correction of the fact that set the field, or of `first` where none did. Absent means: not mentioned.
+    pub fn compare<T: Clone + PartialEq>(
+        &mut self,
+        (name, field, first): (&'static str, &Field<T>, EventId),
+        wanted: Option<T>,
+        given: &Given<'_>,
+        put: impl FnOnce(&mut C, T),
+    ) {
+        let Some(wanted) = wanted else { return };
+        match field.compare(Some(&wanted), given.source) {
+            Comparison::Same => {}
+            Comparison::Kept => self.kept.push(name),
+            Comparison::Differs => {
+                let fact = field.fact.unwrap_or(first);
+                let index = self.by_fact.iter().position(|(id, _)| *id == fact).unwrap_or_else(|| {
+                    self.by_fact.push((fact, C::default()));
+                    self.by_fact.len() - 1
+                });
+                put(&mut self.by_fact[index].1, wanted);
+            }
+        }
+    }
+
+    /// The corrections as events, and the names of the fields kept.
+    pub fn into_events<E>(self, event: impl Fn(EventId, C) -> E) -> (Vec<E>, Vec<&'static str>) {
+        (self.by_fact.into_iter().map(|(fact, correction)| event(fact, correction)).collect(), self.kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// Sets the field by turns (`source` empty: a person), then compares what the source says now.
+    #[track_caller]
+    fn check(turns: &[(&str, &str)], says: &str, expected: Comparison) {
+        let mut field = Field::default();
+        for (source, value) in turns {
+            let past = Past {
+                id: EventId(Uuid::nil()),
+                occurred_at: None,
+                source: (!source.is_empty()).then_some(*source),
+            };
+            field.set(Some((*value).to_owned()), &past);
+        }
+        assert_eq!(field.compare(Some(&says.to_owned()), Some("sheet")), expected);
+    }
+
+    #[test]
+    fn a_source_that_repeats_itself_changes_nothing() {
+        check(&[("sheet", "a")], "a", Comparison::Same);
+    }
+
+    #[test]
+    fn a_source_that_changes_its_mind_is_followed() {
+        check(&[("sheet", "a")], "b", Comparison::Differs);
+    }
+
+    #[test]
+    fn what_a_person_has_set_stays_whatever_the_source_says() {
+        check(&[("sheet", "a"), ("", "p")], "a", Comparison::Kept);
+        check(&[("sheet", "a"), ("", "p")], "b", Comparison::Kept);
+        check(&[("", "p")], "a", Comparison::Kept);
+    }
+
+    #[test]
+    fn a_source_that_comes_round_to_the_person_is_recorded_and_followed_again_later() {
+        check(&[("sheet", "a"), ("", "p")], "p", Comparison::Differs);
+        check(&[("sheet", "a"), ("", "p"), ("sheet", "p")], "c", Comparison::Differs);
+    }
+}

@@ -1,0 +1,31 @@
+//! Ids that follow from other ids: the same command always has the same id, and so have its events.
+
+use domain::{CommandKey, EventId};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// The id of the n-th event of a command, counted from 0.
+pub(crate) fn event_id(command: Uuid, index: usize) -> EventId {
+    EventId(derived(&[b"event", command.as_bytes(), &(index as u64).to_be_bytes()]))
+}
+
+/// The key under which the answer to a command is kept: the same text from two writers is two keys.
+pub(crate) fn command_key(writer: &str, key: &str) -> CommandKey {
+    CommandKey(*derived(&[b"key", writer.as_bytes(), b"\0", key.as_bytes()]).as_bytes())
+}
+
+/// The id of a command that came with a key.
+pub(crate) fn command_of_key(key: CommandKey) -> Uuid {
+    derived(&[b"command", &key.0])
+}
+
+fn derived(parts: &[&[u8]]) -> Uuid {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    Uuid::new_v8(bytes)
+}

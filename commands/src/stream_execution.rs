@@ -1,0 +1,312 @@
+//! Carrying out the commands of one stream: one load, as many decisions as there are commands, appends in
+//! flight together, and another round for those that came too late.
+
+use domain::{
+    Answer, Append, AppendError, CommandKey, ContactId, EventStore, KindEvent as _, Metadata, NewEvent,
+    Personal, ReadError, Recorded, StreamId, tagged,
+};
+use futures::{StreamExt as _, stream::FuturesOrdered};
+use quick_cache::{Weighter, sync::Cache};
+use uuid::Uuid;
+
+use crate::{
+    command::{self, Command, Malformed},
+    decider::{Decider, Decision, Given, Past},
+    execution::CommandError,
+    identity,
+};
+
+/// How often a command is decided anew because others wrote to its stream.
+const ROUNDS: usize = 64;
+/// How many commands of one stream are decided between two waits for the disk.
+const COMMANDS_PER_ROUND: usize = 512;
+/// How many events of a stream are read at a time.
+const EVENTS_PER_READ: usize = 1_000;
+/// How many streams' states are remembered, and how many events they may hold in all.
+const REMEMBERED_STREAMS: usize = 20_000;
+const REMEMBERED_EVENTS: u64 = 500_000;
+
+/// The loop for one kind of thing, with the states that it remembers.
+pub(crate) struct StreamExecution<D: Decider> {
+    remembered: Cache<Uuid, Loaded<D::State>, ByEvents>,
+}
+
+#[derive(Clone)]
+struct Loaded<S> {
+    state: S,
+    revision: u64,
+}
+
+#[derive(Clone)]
+struct ByEvents;
+
+impl<S> Weighter<Uuid, Loaded<S>> for ByEvents {
+    fn weight(&self, _: &Uuid, loaded: &Loaded<S>) -> u64 {
+        loaded.revision.max(1)
+    }
+}
+
+/// A command that has been read and may be decided.
+struct Parsed<C> {
+    command: C,
+    envelope: Command,
+    id: Uuid,
+    key: Option<CommandKey>,
+}
+
+type Outcome = Result<Answer, CommandError>;
+
+/// What a decision came to before the log has answered.
+enum Settled {
+    Answered(Outcome),
+    Appending,
+}
+
+impl<D: Decider> StreamExecution<D> {
+    pub(crate) fn new() -> Self {
+        Self { remembered: Cache::with_weighter(REMEMBERED_STREAMS, REMEMBERED_EVENTS, ByEvents) }
+    }
+
+    /// Carries out the commands of one stream in their order.
+    pub(crate) async fn run(&self, store: &dyn EventStore, id: Uuid, group: Vec<Command>) -> Vec<Outcome> {
+        let mut outcomes: Vec<Option<Outcome>> = (0..group.len()).map(|_| None).collect();
+        let mut waiting = Vec::new();
+        for (index, envelope) in group.into_iter().enumerate() {
+            match Self::admit(store, envelope).await {
+                Ok(Admitted::Answered(answer)) => outcomes[index] = Some(Ok(*answer)),
+                Ok(Admitted::Parsed(parsed)) => waiting.push((index, *parsed)),
+                Err(error) => outcomes[index] = Some(Err(error)),
+            }
+        }
+        let mut rounds_without_progress = 0;
+        while !waiting.is_empty() && rounds_without_progress < ROUNDS {
+            let before = waiting.len();
+            match self.round(store, id, &mut waiting, &mut outcomes).await {
+                Ok(()) => {}
+                Err(error) => {
+                    for (index, _) in waiting.drain(..) {
+                        outcomes[index] = Some(Err(CommandError::Read(error.clone())));
+                    }
+                }
+            }
+            rounds_without_progress = if waiting.len() < before { 0 } else { rounds_without_progress + 1 };
+        }
+        outcomes.into_iter().map(|outcome| outcome.unwrap_or(Err(CommandError::RetriesExhausted))).collect()
+    }
+
+    /// Reads a command, checks the sender's right to it, and looks whether its key was answered before.
+    async fn admit(store: &dyn EventStore, envelope: Command) -> Result<Admitted<D::Command>, CommandError> {
+        let command = parse::<D>(&envelope)?;
+        let (role, allowed) = (envelope.sender.role, D::writers(&command));
+        if !allowed.contains(&role) {
+            return Err(CommandError::Forbidden { role, allowed });
+        }
+        let key = envelope.command_key();
+        if let Some(key) = key
+            && let Some(kept) = store.answer(key).await?
+        {
+            return same_body(&envelope, kept).map(|answer| Admitted::Answered(Box::new(answer)));
+        }
+        let id = key.map_or_else(draw, identity::command_of_key);
+        Ok(Admitted::Parsed(Box::new(Parsed { command, envelope, id, key })))
+    }
+
+    /// One load, the decisions on it, and the log's answers. What could not be settled stays waiting.
+    async fn round(
+        &self,
+        store: &dyn EventStore,
+        id: Uuid,
+        waiting: &mut Vec<(usize, Parsed<D::Command>)>,
+        outcomes: &mut [Option<Outcome>],
+    ) -> Result<(), ReadError> {
+        let stream = StreamId::new(D::Event::KIND, id);
+        let mut loaded = self.load(store, stream).await?;
+        let mut appending = FuturesOrdered::new();
+        let mut settled = Vec::new();
+        for (_, parsed) in waiting.iter().take(COMMANDS_PER_ROUND) {
+            settled.push(match decide::<D>(&mut loaded, stream, parsed) {
+                Ok(append) if append.events.is_empty() && append.key.is_none() => {
+                    Settled::Answered(Ok(unchanged(&append, store)))
+                }
+                Ok(append) => {
+                    appending.push_back(store.append(append));
+                    Settled::Appending
+                }
+                Err(error) => Settled::Answered(Err(error)),
+            });
+        }
+        let mut remaining = waiting.split_off(settled.len());
+        let mut decided = std::mem::take(waiting).into_iter();
+        let mut on_solid_ground = true;
+        for settled in settled {
+            let Some((index, parsed)) = decided.next() else { break };
+            let outcome = match settled {
+                // What was decided on events that the log then did not take is decided anew.
+                Settled::Answered(_) if !on_solid_ground => None,
+                Settled::Answered(outcome) => Some(outcome),
+                Settled::Appending => match appending.next().await {
+                    Some(result) => appended(result, &parsed.envelope),
+                    None => None,
+                },
+            };
+            let Some(outcome) = outcome else {
+                on_solid_ground = false;
+                waiting.push((index, parsed));
+                continue;
+            };
+            on_solid_ground &= !matches!(outcome, Err(CommandError::Append(_) | CommandError::KeyReused));
+            outcomes[index] = Some(outcome);
+        }
+        if on_solid_ground {
+            self.remembered.insert(id, loaded);
+        }
+        waiting.append(&mut remaining);
+        Ok(())
+    }
+
+    /// The state of a stream: what is remembered, brought up to date. It is taken out of the memory, so that
+    /// nobody decides on a state that this round has already moved on.
+    async fn load(&self, store: &dyn EventStore, stream: StreamId) -> Result<Loaded<D::State>, ReadError> {
+        let mut loaded = self
+            .remembered
+            .remove(&stream.id)
+            .map_or_else(|| Loaded { state: D::State::default(), revision: 0 }, |(_, loaded)| loaded);
+        loop {
+            let events = store.read_stream(stream, loaded.revision, EVENTS_PER_READ).await?;
+            let count = events.len();
+            for recorded in events {
+                evolve::<D>(&mut loaded.state, &recorded);
+                loaded.revision = recorded.revision;
+            }
+            if count < EVENTS_PER_READ {
+                return Ok(loaded);
+            }
+        }
+    }
+}
+
+enum Admitted<C> {
+    Answered(Box<Answer>),
+    Parsed(Box<Parsed<C>>),
+}
+
+fn parse<D: Decider>(envelope: &Command) -> Result<D::Command, Malformed> {
+    let name = &envelope.body.name;
+    let names = tagged::tags::<D::Command>();
+    if !names.contains(&name.as_str()) {
+        let kind = D::Event::KIND;
+        let message = format!("`{name}` is no command of {kind}: use one of {}", names.join(", "));
+        return Err(Malformed { field: Some(name.clone()), message });
+    }
+    let whole = format!("{{\"{name}\":{}}}", envelope.body.fields.get());
+    let deserializer = &mut serde_json::Deserializer::from_str(&whole);
+    serde_path_to_error::deserialize(deserializer).map_err(command::malformed)
+}
+
+/// Decides a command on the state so far and moves the state on, as if the log had taken the events.
+fn decide<D: Decider>(
+    loaded: &mut Loaded<D::State>,
+    stream: StreamId,
+    parsed: &Parsed<D::Command>,
+) -> Result<Append, CommandError> {
+    let Parsed { command, envelope, id, key } = parsed;
+    let actual = loaded.revision;
+    if let Some(expected) = envelope.if_match.filter(|expected| *expected != actual) {
+        return Err(CommandError::RevisionMismatch { expected, actual });
+    }
+    let body = &envelope.body;
+    let source = body.source.as_ref().map(|source| source.name.as_str());
+    let given = Given { id: stream.id, command: *id, occurred_at: body.occurred_at, source };
+    let Decision { events, kept } =
+        D::decide(&loaded.state, command.clone(), &given).map_err(|rejection| {
+            let message = rejection.to_string();
+            let rule: &'static str = rejection.into();
+            CommandError::Rejected { rule: format!("{}/{rule}", stream.kind), message }
+        })?;
+    let mut recorded = Vec::with_capacity(events.len());
+    for (index, event) in events.into_iter().enumerate() {
+        let id = given.event_id(index);
+        D::evolve(&mut loaded.state, &event, &Past { id, occurred_at: body.occurred_at, source });
+        let subjects = subjects::<D>(stream, &loaded.state, &event);
+        recorded.push(NewEvent { id, event: event.into_event(), subjects });
+    }
+    loaded.revision += recorded.len() as u64;
+    Ok(Append {
+        stream,
+        expected: actual,
+        metadata: metadata(stream, envelope, &recorded),
+        events: recorded,
+        occurred_at: body.occurred_at,
+        by: envelope.sender.by.clone(),
+        key: key.map(|key| (key, body.hash)),
+        kept: kept.into_iter().map(str::to_owned).collect(),
+    })
+}
+
+fn subjects<D: Decider>(stream: StreamId, state: &D::State, event: &D::Event) -> Vec<ContactId> {
+    use domain::event::Concerns as _;
+    let own = (stream.kind == domain::Kind::Contact).then_some(ContactId(stream.id));
+    let mut subjects: Vec<ContactId> =
+        own.into_iter().chain(event.contacts()).chain(D::concerns(state)).collect();
+    let mut seen = std::collections::HashSet::new();
+    subjects.retain(|subject| seen.insert(*subject));
+    subjects
+}
+
+fn metadata(stream: StreamId, envelope: &Command, events: &[NewEvent]) -> Metadata {
+    let body = &envelope.body;
+    // A reason may say anything about anybody, so it is forgotten with the first contact concerned.
+    let subject =
+        events.iter().find_map(|event| event.subjects.first().copied()).unwrap_or(ContactId(stream.id));
+    Metadata {
+        on_behalf_of: body.on_behalf_of.clone(),
+        reason: body.reason.clone().map(|reason| Personal::new(subject, reason)),
+        source: body.source.clone(),
+        correlation: body.correlation,
+        causation: body.causation,
+    }
+}
+
+fn evolve<D: Decider>(state: &mut D::State, recorded: &Recorded) {
+    let metadata = recorded.metadata().unwrap_or_default();
+    let source = metadata.source.as_ref().map(|source| source.name.as_str());
+    if let Some(event) = D::Event::of(&recorded.event) {
+        D::evolve(state, event, &Past { id: recorded.id, occurred_at: recorded.occurred_at, source });
+    }
+}
+
+fn unchanged(append: &Append, store: &dyn EventStore) -> Answer {
+    Answer {
+        stream: append.stream,
+        revision: append.expected,
+        position: store.head(),
+        events: Vec::new(),
+        kept: append.kept.clone(),
+    }
+}
+
+/// What the log's answer means for the command; `None`: others were faster, decide anew.
+fn appended(result: Result<Answer, AppendError>, envelope: &Command) -> Option<Outcome> {
+    match result {
+        Ok(answer) => Some(Ok(answer)),
+        Err(AppendError::WrongRevision { actual, .. }) => envelope
+            .if_match
+            .filter(|expected| *expected != actual)
+            .map(|expected| Err(CommandError::RevisionMismatch { expected, actual })),
+        Err(AppendError::Answered(kept)) => Some(same_body(envelope, *kept)),
+        Err(error) => Some(Err(CommandError::Append(error))),
+    }
+}
+
+fn same_body(envelope: &Command, kept: domain::KeyedAnswer) -> Outcome {
+    if kept.body == envelope.body.hash { Ok(kept.answer) } else { Err(CommandError::KeyReused) }
+}
+
+/// The loop draws the ids of commands that came without a key; deciding never does.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a command without a key gets its id here, at the door of deciding"
+)]
+fn draw() -> Uuid {
+    Uuid::now_v7()
+}

@@ -1,0 +1,140 @@
+//! Given, when, then: decisions tested as sentences.
+//!
+//! ```ignore
+//! given::<Deal>(&[opened()]).when("convert", json!({})).then(&[DealEvent::Converted { value: None }]);
+//! ```
+
+use std::fmt::Debug;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{Decider, Decision, Given, Past, identity};
+
+/// The id of the thing that every scenario is about.
+pub const ID: Uuid = Uuid::from_u128(0xA11C_E000);
+
+/// A scenario about one thing.
+pub struct Scenario<D: Decider> {
+    state: D::State,
+    events: usize,
+    source: Option<String>,
+    occurred_at: Option<DateTime<Utc>>,
+    outcome: Option<Result<Decision<D::Event>, &'static str>>,
+}
+
+/// What has happened before.
+pub fn given<D: Decider>(events: &[D::Event]) -> Scenario<D> {
+    let mut scenario =
+        Scenario { state: D::State::default(), events: 0, source: None, occurred_at: None, outcome: None };
+    for event in events {
+        scenario.evolve(event);
+    }
+    scenario
+}
+
+impl<D: Decider> Scenario<D>
+where
+    D::Event: PartialEq + Debug,
+{
+    /// What follows was said by an import of this name.
+    #[must_use]
+    pub fn imported_from(mut self, source: &str) -> Self {
+        self.source = Some(source.to_owned());
+        self
+    }
+
+    /// What follows was said by a person.
+    #[must_use]
+    pub fn by_a_person(mut self) -> Self {
+        self.source = None;
+        self
+    }
+
+    /// When what follows was so.
+    #[must_use]
+    pub fn on(mut self, day: &str) -> Self {
+        self.occurred_at = format!("{day}T00:00:00Z").parse().ok();
+        assert!(self.occurred_at.is_some(), "{day} is no day");
+        self
+    }
+
+    /// Somebody asks; what follows from it has happened when the next question comes.
+    #[track_caller]
+    #[must_use]
+    pub fn when(mut self, command: &str, fields: Value) -> Self {
+        let parsed: D::Command = match serde_json::from_value(json!({ command: fields })) {
+            Ok(parsed) => parsed,
+            Err(error) => panic!("`{command}` cannot be read: {error}"),
+        };
+        let given = Given {
+            id: ID,
+            command: Uuid::from_u128(self.events as u128 + 1_000),
+            occurred_at: self.occurred_at,
+            source: self.source.as_deref(),
+        };
+        let outcome = D::decide(&self.state, parsed, &given).map_err(Into::into);
+        if let Ok(decision) = &outcome {
+            for event in &decision.events {
+                self.evolve(event);
+            }
+        }
+        self.outcome = Some(outcome);
+        self
+    }
+
+    /// These events follow, and no others.
+    #[track_caller]
+    #[allow(clippy::must_use_candidate, clippy::return_self_not_must_use, reason = "a sentence may end here")]
+    pub fn then(self, events: &[D::Event]) -> Self {
+        match &self.outcome {
+            Some(Ok(decision)) => assert_eq!(decision.events, events),
+            other => panic!("expected events, got {other:?}"),
+        }
+        self
+    }
+
+    /// Nothing follows, because it is so already.
+    #[track_caller]
+    #[allow(clippy::must_use_candidate, clippy::return_self_not_must_use, reason = "a sentence may end here")]
+    pub fn then_nothing(self) -> Self {
+        self.then(&[])
+    }
+
+    /// These fields stay as a person has set them.
+    #[track_caller]
+    #[allow(clippy::must_use_candidate, clippy::return_self_not_must_use, reason = "a sentence may end here")]
+    pub fn then_kept(self, fields: &[&str]) -> Self {
+        match &self.outcome {
+            Some(Ok(decision)) => assert_eq!(decision.kept, fields),
+            other => panic!("expected a decision, got {other:?}"),
+        }
+        self
+    }
+
+    /// The command is refused by this rule.
+    #[track_caller]
+    #[allow(clippy::must_use_candidate, clippy::return_self_not_must_use, reason = "a sentence may end here")]
+    pub fn then_refused(self, rule: &str) -> Self {
+        match &self.outcome {
+            Some(Err(refused)) => assert_eq!(*refused, rule),
+            other => panic!("expected to be refused, got {other:?}"),
+        }
+        self
+    }
+
+    /// The id that the n-th event of the scenario has, counted from 0 and given events included.
+    pub fn event_id(n: usize) -> domain::EventId {
+        identity::event_id(Uuid::from_u128(n as u128 + 1_000), 0)
+    }
+}
+
+impl<D: Decider> Scenario<D> {
+    fn evolve(&mut self, event: &D::Event) {
+        let id = identity::event_id(Uuid::from_u128(self.events as u128 + 1_000), 0);
+        let past = Past { id, occurred_at: self.occurred_at, source: self.source.as_deref() };
+        D::evolve(&mut self.state, event, &past);
+        self.events += 1;
+    }
+}
