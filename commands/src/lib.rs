@@ -11,8 +11,8 @@ pub mod execution;
 mod field;
 mod identity;
 mod stream_execution;
-#[cfg(any(test, feature = "testing"))]
-pub mod testing;
+#[cfg(test)]
+mod testing;
 pub mod text;
 
 pub use command::{BatchLine, Body, Command, Malformed, Sender};

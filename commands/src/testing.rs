@@ -4,6 +4,8 @@
 //! given::<Deal>(&[opened()]).when("convert", json!({})).then(&[DealEvent::Converted { value: None }]);
 //! ```
 
+#![allow(clippy::panic, clippy::needless_pass_by_value, reason = "a kit for tests fails by panicking")]
+
 use std::fmt::Debug;
 
 use chrono::{DateTime, Utc};
