@@ -1,1 +1,38 @@
-//! (being written)
+//! WHERE IT IS KEPT: the event log behind the port of `domain`, and the keys that seal what is personal.
+//!
+//! A [`DataFolder`] is a folder that this process has to itself. An [`EmbeddedStore`] keeps the log in it:
+//!
+//! | file | holds | if it is lost |
+//! |---|---|---|
+//! | `log.sqlite` | every event, in the order of recording | everything is lost |
+//! | `log-index.sqlite` | which event of which stream lies where | it is written again from the log |
+//! | `keys.sqlite`, `epoch-1.key` | the keys of personal values, wrapped | personal values stay sealed for ever |
+//!
+//! An append goes from its caller, who encodes it and seals it ([`sealing`]), through a bounded queue to the
+//! one thread that writes ([`writer`]): it checks whatever waits, writes it in one transaction with one sync
+//! and answers each. Nothing in that transaction costs more as the log grows, because it only ever adds at the
+//! end. What is needed to find an event again is kept in memory ([`tail`]) until a second thread has written it
+//! to the index in large sorted batches ([`indexer`]). This crate knows no rule about any kind of thing.
+
+mod clock;
+mod embedded;
+mod folder;
+mod index;
+mod indexer;
+mod keys;
+mod log_file;
+mod open_error;
+mod options;
+mod prepared;
+mod readers;
+mod sealing;
+mod shared;
+mod stored;
+mod tail;
+mod writer;
+
+pub use embedded::{EmbeddedStore, Statistics};
+pub use folder::DataFolder;
+pub use keys::{KeyError, Keys};
+pub use open_error::OpenError;
+pub use options::{Faults, Options};

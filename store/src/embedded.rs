@@ -1,0 +1,217 @@
+//! The embedded store: opens the files, starts the two threads, and answers at the port.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use domain::{
+    Answer, Append, AppendError, CommandKey, EventStore, KeyedAnswer, Keyring, KindSet, Page, Position,
+    ReadError, Recorded, StreamId,
+};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use uuid::Uuid;
+
+use crate::{
+    folder::DataFolder,
+    index::Index,
+    indexer,
+    keys::Keys,
+    log_file::LogFile,
+    open_error::OpenError,
+    options::Options,
+    prepared::Prepared,
+    readers::Readers,
+    shared::Shared,
+    writer::{Waiting, Writer},
+};
+
+/// How many appends may wait.
+const QUEUE: usize = 4_096;
+/// How many bytes may wait. One append takes 1 MiB at most.
+const QUEUE_BYTES: usize = 64 << 20;
+/// How long an append waits for room in the queue.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The event log in a data folder of this machine.
+pub struct EmbeddedStore {
+    shared: Arc<Shared>,
+    keys: Arc<Keys>,
+    readers: Readers,
+    room: Arc<Semaphore>,
+    // Taken when the store closes, which ends the writer.
+    queue: Option<mpsc::Sender<Waiting>>,
+    threads: Vec<JoinHandle<()>>,
+    // Held until the threads are gone.
+    _folder: DataFolder,
+}
+
+/// How the store is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statistics {
+    /// The position of the last durable event.
+    pub head: Position,
+    /// How many appends wait for the writer.
+    pub queued: usize,
+    /// How many events and answers are kept in memory because they are not in the index yet.
+    pub tail: usize,
+    /// How long the last transaction took, with its sync, in microseconds.
+    pub last_sync_micros: u64,
+}
+
+impl EmbeddedStore {
+    /// Opens the log of a folder; makes it in a new one. The folder stays held while the store lives.
+    pub fn open(folder: &DataFolder, options: Options) -> Result<Arc<Self>, OpenError> {
+        let log_file = folder.log_file();
+        LogFile::refuse_loss(&log_file, &folder.keys_file())?;
+        let log = LogFile::open(&log_file, folder.log_id(), &options)?;
+        let keys = Arc::new(Keys::open(folder, &options)?);
+        let mut index = Index::open(&folder.index_file(), &log, folder.log_id())?;
+        let fail = |error| OpenError::Database { path: log_file.clone(), source: error };
+        let tail = indexer::catch_up(&mut index, &log, options.index_batch).map_err(fail)?;
+        let (head, _) = log.head().map_err(fail)?;
+        let shared = Arc::new(Shared::new(folder, options, head, tail));
+
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let index_reader = Index::reader(&shared.index_file).map_err(fail)?;
+        let log_reader = LogFile::reader(&log_file).map_err(fail)?;
+        let writer = Writer::new(Arc::clone(&shared), Arc::clone(&keys), log, index_reader, waiting);
+        let writer = writer.map_err(fail)?;
+        let mut store = Self {
+            readers: Readers::new(Arc::clone(&shared)),
+            shared: Arc::clone(&shared),
+            keys,
+            room: Arc::new(Semaphore::new(QUEUE_BYTES)),
+            queue: Some(queue),
+            threads: Vec::new(),
+            _folder: folder.clone(),
+        };
+        store.start("log writer", move || writer.run())?;
+        store.start("log indexer", move || indexer::run(&shared, index, &log_reader))?;
+        Ok(Arc::new(store))
+    }
+
+    /// A store that is gone when it is dropped: the same code on a temporary folder, without waiting for disks.
+    pub fn in_memory() -> Result<Arc<Self>, OpenError> {
+        let options = Options { durable: false, ..Options::default() };
+        Self::open(&DataFolder::temporary()?, options)
+    }
+
+    /// Opens what was sealed.
+    pub fn keyring(&self) -> Arc<dyn Keyring> {
+        Arc::clone(&self.keys) as Arc<dyn Keyring>
+    }
+
+    /// The keys themselves, for whoever erases.
+    pub fn keys(&self) -> &Arc<Keys> {
+        &self.keys
+    }
+
+    /// How the store is doing.
+    pub fn statistics(&self) -> Statistics {
+        let queued = self.queue.as_ref().map_or(0, |queue| queue.max_capacity() - queue.capacity());
+        Statistics {
+            head: self.head(),
+            queued,
+            tail: self.shared.tail.len(),
+            last_sync_micros: self.shared.last_sync.load(Relaxed),
+        }
+    }
+
+    fn start(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
+        self.threads.push(thread.map_err(OpenError::io(&self.shared.log_file))?);
+        Ok(())
+    }
+
+    /// Puts an append into the queue, where there is or soon will be room.
+    async fn enqueue(
+        &self,
+        append: Prepared,
+    ) -> Result<oneshot::Receiver<Result<Answer, AppendError>>, AppendError> {
+        let closed = || AppendError::Unavailable("it is closing".to_owned());
+        let queue = self.queue.as_ref().ok_or_else(closed)?;
+        let (reply, answer) = oneshot::channel();
+        let put = async {
+            let size = u32::try_from(append.size).unwrap_or(u32::MAX);
+            let room = Arc::clone(&self.room).acquire_many_owned(size).await.map_err(|_| closed())?;
+            queue.send(Waiting { append, reply, _room: room }).await.map_err(|_| closed())
+        };
+        let full = |_| AppendError::Unavailable("too many commands wait".to_owned());
+        tokio::time::timeout(PATIENCE, put).await.map_err(full)??;
+        Ok(answer)
+    }
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        self.queue = None;
+        self.shared.tail.close();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store had panicked");
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl EventStore for EmbeddedStore {
+    fn log_id(&self) -> Uuid {
+        self.shared.log_id
+    }
+
+    async fn append(&self, append: Append) -> Result<Answer, AppendError> {
+        let prepared = Prepared::new(append, &self.keys)?;
+        let answer = self.enqueue(prepared).await?;
+        // The writer never drops a reply but by ending in the middle of a group.
+        answer.await.unwrap_or(Err(AppendError::OutcomeUnknown))
+    }
+
+    async fn answer(&self, key: CommandKey) -> Result<Option<KeyedAnswer>, ReadError> {
+        self.readers.read(move |reader, shared| reader.answer(shared, key)).await
+    }
+
+    async fn read_stream(
+        &self,
+        stream: StreamId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        // The most frequent question of all, whether there is anything new, needs no disk.
+        if self.shared.heads.get(&stream).is_some_and(|head| head.revision <= after) {
+            return Ok(Vec::new());
+        }
+        let keys = Arc::clone(&self.keys);
+        self.readers.read(move |reader, shared| reader.stream(shared, &keys, stream, after, limit)).await
+    }
+
+    async fn read_all(&self, after: Position, limit: usize, kinds: KindSet) -> Result<Page, ReadError> {
+        if after >= self.head() {
+            return Ok(Page { events: Vec::new(), through: after });
+        }
+        self.readers.read(move |reader, shared| reader.all(shared, after.0, limit, kinds)).await
+    }
+
+    fn head(&self) -> Position {
+        Position(self.shared.position())
+    }
+
+    async fn changed(&self, after: Position) {
+        // The sender lives as long as the store: the wait cannot fail.
+        let _ = self.shared.head.subscribe().wait_for(|head| *head > after.0).await;
+    }
+
+    async fn position_at(&self, moment: DateTime<Utc>) -> Result<Position, ReadError> {
+        let moment = moment.timestamp_micros();
+        self.readers.read(move |reader, shared| reader.position_at(shared, moment)).await
+    }
+
+    async fn position_of_size(&self, size: u64) -> Result<Position, ReadError> {
+        // Positions have no gaps: the n-th event lies at position n.
+        Ok(self.head().min(Position(size)))
+    }
+}

@@ -1,0 +1,283 @@
+//! The data folder: one folder, one process, one log.
+//!
+//! `format.json` is written last when a folder is made, so a folder that has it is complete, and one that has
+//! only the beginnings (a crash in between) is finished the next time.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::open_error::OpenError;
+
+const FORMAT: u32 = 1;
+const LOCK_FILE: &str = "rapport.lock";
+const FORMAT_FILE: &str = "format.json";
+const SECRET_FILE: &str = "installation.secret";
+/// What a file is called while it is being written.
+const UNFINISHED: &str = "unfinished";
+
+/// A data folder that this process has to itself for as long as one clone of this handle lives.
+#[derive(Clone, Debug)]
+pub struct DataFolder(Arc<Held>);
+
+#[derive(Debug)]
+struct Held {
+    path: PathBuf,
+    log_id: Uuid,
+    secret: Zeroizing<[u8; 32]>,
+    remove_on_drop: bool,
+    // Closing the file gives the lock back.
+    _lock: File,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Format {
+    format: u32,
+    log: Uuid,
+}
+
+impl DataFolder {
+    /// Opens a data folder; makes it where there is none or an empty one.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::hold(path.as_ref(), false)
+    }
+
+    /// A folder that is removed with its last handle.
+    pub(crate) fn temporary() -> Result<Self, OpenError> {
+        let name = format!("rapport-{}", Uuid::from_u128(rand::random()));
+        Self::hold(&std::env::temp_dir().join(name), true)
+    }
+
+    fn hold(path: &Path, remove_on_drop: bool) -> Result<Self, OpenError> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(OpenError::io(path))?;
+        refuse_foreign(path)?;
+        let lock = lock(path)?;
+        let format_file = path.join(FORMAT_FILE);
+        let secret_file = path.join(SECRET_FILE);
+        let log_id = if let Some(bytes) = read_if_there(&format_file)? {
+            check_format(path, &bytes)?
+        } else {
+            if !exists(&secret_file)? {
+                write_durably(&secret_file, &rand::random::<[u8; 32]>())?;
+            }
+            let log = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
+            let text = serde_json::to_vec(&Format { format: FORMAT, log }).map_err(io::Error::from);
+            write_durably(&format_file, &text.map_err(OpenError::io(&format_file))?)?;
+            log
+        };
+        let secret = read_secret(&secret_file)?;
+        Ok(Self(Arc::new(Held { path: path.to_owned(), log_id, secret, remove_on_drop, _lock: lock })))
+    }
+
+    /// Where the folder is.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// The id of the log that the folder belongs to.
+    pub fn log_id(&self) -> Uuid {
+        self.0.log_id
+    }
+
+    /// 32 bytes drawn when the folder was made: ids of imported things are derived from them.
+    pub fn installation_secret(&self) -> &[u8; 32] {
+        &self.0.secret
+    }
+
+    /// The events.
+    pub fn log_file(&self) -> PathBuf {
+        self.0.path.join("log.sqlite")
+    }
+
+    /// Where which event lies; may be deleted while nobody holds the folder.
+    pub fn index_file(&self) -> PathBuf {
+        self.0.path.join("log-index.sqlite")
+    }
+
+    /// The wrapped keys of personal values.
+    pub fn keys_file(&self) -> PathBuf {
+        self.0.path.join("keys.sqlite")
+    }
+
+    /// The key that wraps the keys of one epoch.
+    pub fn epoch_file(&self, epoch: u32) -> PathBuf {
+        self.0.path.join(format!("epoch-{epoch}.key"))
+    }
+
+    /// The folder of the views; made where it is missing.
+    pub fn views(&self) -> Result<PathBuf, OpenError> {
+        let path = self.0.path.join("views");
+        DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(OpenError::io(&path))?;
+        Ok(path)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.remove_on_drop {
+            // Nothing depends on it: the system clears its folder for temporary files in any case.
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// Refuses a folder that holds something but was not made by this program, before anything is put into it.
+fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
+    let mut has_others = false;
+    for entry in fs::read_dir(path).map_err(OpenError::io(path))? {
+        let entry = entry.map_err(OpenError::io(path))?;
+        let name = entry.file_name();
+        if name == FORMAT_FILE {
+            return Ok(());
+        }
+        let is_beginning = name == LOCK_FILE
+            || name == SECRET_FILE
+            || Path::new(&name).extension() == Some(OsStr::new(UNFINISHED));
+        has_others |= !is_beginning;
+    }
+    if has_others { Err(OpenError::Foreign(path.to_owned())) } else { Ok(()) }
+}
+
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let lock_file = path.join(LOCK_FILE);
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&lock_file)
+        .map_err(OpenError::io(&lock_file))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked(path.to_owned())),
+        Err(TryLockError::Error(error)) => Err(OpenError::io(&lock_file)(error)),
+    }
+}
+
+fn check_format(folder: &Path, bytes: &[u8]) -> Result<Uuid, OpenError> {
+    /// Read first and alone: whatever else a newer format says, its number stands there.
+    #[derive(Deserialize)]
+    struct Version {
+        format: u32,
+    }
+    let unreadable = |error: serde_json::Error| OpenError::Unreadable {
+        file: folder.join(FORMAT_FILE),
+        reason: error.to_string(),
+    };
+    let found = serde_json::from_slice::<Version>(bytes).map_err(unreadable)?.format;
+    if found > FORMAT {
+        return Err(OpenError::Newer { folder: folder.to_owned(), found, known: FORMAT });
+    }
+    Ok(serde_json::from_slice::<Format>(bytes).map_err(unreadable)?.log)
+}
+
+/// The 32 bytes of a file.
+pub(crate) fn read_secret(file: &Path) -> Result<Zeroizing<[u8; 32]>, OpenError> {
+    let bytes = Zeroizing::new(read_if_there(file)?.ok_or_else(|| OpenError::Missing(file.to_owned()))?);
+    let secret = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| OpenError::Unreadable {
+        file: file.to_owned(),
+        reason: format!("32 bytes expected, {} found", bytes.len()),
+    })?;
+    Ok(Zeroizing::new(secret))
+}
+
+fn read_if_there(file: &Path) -> Result<Option<Vec<u8>>, OpenError> {
+    match fs::read(file) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(OpenError::io(file)(error)),
+    }
+}
+
+/// Whether there is such a file.
+pub(crate) fn exists(file: &Path) -> Result<bool, OpenError> {
+    file.try_exists().map_err(OpenError::io(file))
+}
+
+/// Writes a small file so that after a crash it is there whole or not at all, readable by its owner only.
+pub(crate) fn write_durably(file: &Path, bytes: &[u8]) -> Result<(), OpenError> {
+    let unfinished = file.with_added_extension(UNFINISHED);
+    let write = || -> io::Result<()> {
+        let mut opened =
+            OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&unfinished)?;
+        opened.write_all(bytes)?;
+        opened.sync_all()?;
+        fs::rename(&unfinished, file)?;
+        // The name is durable only when the folder is.
+        file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    };
+    write().map_err(OpenError::io(file))
+}
+
+/// Makes an empty file that only its owner can read, where there is none: a database that is opened afterwards
+/// keeps these rights and gives them to the files beside it.
+pub(crate) fn make_private(file: &Path) -> Result<(), OpenError> {
+    match OpenOptions::new().create_new(true).write(true).mode(0o600).open(file) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(OpenError::io(file)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_keeps_its_log_id_and_its_secret() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(place.path().join("new/data")).unwrap();
+        let (id, secret, path) = (folder.log_id(), *folder.installation_secret(), folder.path().to_owned());
+        drop(folder);
+        let again = DataFolder::open(path).unwrap();
+        assert_eq!((again.log_id(), *again.installation_secret()), (id, secret));
+    }
+
+    #[test]
+    fn only_the_owner_may_look_into_it() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(place.path().join("data")).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(folder.path()), 0o700);
+        for file in fs::read_dir(folder.path()).unwrap() {
+            assert_eq!(mode(&file.unwrap().path()), 0o600);
+        }
+    }
+
+    #[test]
+    fn a_folder_that_was_only_begun_is_finished() {
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join(LOCK_FILE), "").unwrap();
+        fs::write(place.path().join("format.json.unfinished"), "{").unwrap();
+        DataFolder::open(place.path()).unwrap();
+    }
+
+    #[test]
+    fn a_lost_secret_is_not_replaced_by_another() {
+        let place = tempfile::tempdir().unwrap();
+        drop(DataFolder::open(place.path()).unwrap());
+        fs::remove_file(place.path().join(SECRET_FILE)).unwrap();
+        assert!(matches!(DataFolder::open(place.path()), Err(OpenError::Missing(_))));
+    }
+
+    #[test]
+    fn a_temporary_folder_goes_with_its_last_handle() {
+        let folder = DataFolder::temporary().unwrap();
+        let (path, other) = (folder.path().to_owned(), folder.clone());
+        drop(folder);
+        assert!(path.exists());
+        drop(other);
+        assert!(!path.exists());
+    }
+}

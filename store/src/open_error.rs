@@ -1,0 +1,70 @@
+//! Why a data folder or the log in it cannot be opened. Each text tells the operator what to do.
+
+use std::{io, path::PathBuf};
+
+/// Why a data folder or the log in it cannot be opened; nothing has been changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Only one process may have the folder.
+    #[error(
+        "the data folder {0} is in use by another process: stop that process, or send commands through it"
+    )]
+    Locked(PathBuf),
+    /// The folder holds something else.
+    #[error("{0} is not empty and not a data folder of Rapport: name an empty folder or a new one")]
+    Foreign(PathBuf),
+    /// The folder was written by a later version.
+    #[error(
+        "the data folder {folder} has format {found}, and this program knows formats up to {known}: use the newer program that wrote it"
+    )]
+    Newer {
+        /// The folder.
+        folder: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format that this program knows.
+        known: u32,
+    },
+    /// A small file of the folder says nothing sensible.
+    #[error("{file} cannot be understood ({reason}): restore the data folder from a backup")]
+    Unreadable {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file is gone that cannot be made again.
+    #[error("{0} is missing and cannot be made again: restore it from a backup")]
+    Missing(PathBuf),
+    /// The log is not the one that the folder belongs to.
+    #[error("{0} belongs to another data folder: put back the log that belongs here")]
+    AnotherLog(PathBuf),
+    /// The operating system refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+    /// The database refused.
+    #[error("{path}: {source}")]
+    Database {
+        /// Which file.
+        path: PathBuf,
+        /// What it said.
+        source: rusqlite::Error,
+    },
+}
+
+impl OpenError {
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+
+    pub(crate) fn database(path: impl Into<PathBuf>) -> impl FnOnce(rusqlite::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Database { path, source }
+    }
+}

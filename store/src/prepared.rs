@@ -1,0 +1,109 @@
+//! An append made ready by its caller: encoded and sealed, so that the writer only has to write.
+
+use domain::{
+    Answer, AnsweredEvent, Append, AppendError, CommandKey, EventId, Metadata, NewEvent, Position, StreamId,
+};
+
+use crate::{
+    keys::{KeyError, Keys},
+    sealing::{SealError, seal},
+};
+
+/// How many bytes the events of one command may hold.
+pub(crate) const LIMIT: usize = 1 << 20;
+
+/// One append, as it will be written.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) stream: StreamId,
+    pub(crate) expected: u64,
+    pub(crate) occurred_at: Option<i64>,
+    pub(crate) actor: String,
+    pub(crate) metadata: Option<String>,
+    pub(crate) events: Vec<PreparedEvent>,
+    pub(crate) key: Option<(CommandKey, [u8; 32])>,
+    pub(crate) kept: Vec<String>,
+    pub(crate) size: usize,
+}
+
+/// One event, as it will be written.
+#[derive(Debug)]
+pub(crate) struct PreparedEvent {
+    pub(crate) id: EventId,
+    pub(crate) tag: String,
+    pub(crate) subjects: Vec<u8>,
+    pub(crate) data: String,
+}
+
+impl Prepared {
+    pub(crate) fn new(append: Append, keys: &Keys) -> Result<Self, AppendError> {
+        let events: Result<Vec<_>, _> =
+            append.events.iter().map(|event| PreparedEvent::new(event, keys)).collect();
+        let events = events?;
+        let metadata = metadata(&append.metadata, keys)?;
+        // The metadata is kept with every event.
+        let envelope = 128 + metadata.as_ref().map_or(0, String::len);
+        let size = events.iter().map(|event| envelope + event.subjects.len() + event.data.len()).sum();
+        if size > LIMIT {
+            return Err(AppendError::TooLarge { limit: LIMIT, size });
+        }
+        Ok(Self {
+            stream: append.stream,
+            expected: append.expected,
+            occurred_at: append.occurred_at.map(|moment| moment.timestamp_micros()),
+            actor: append.by.to_string(),
+            metadata,
+            events,
+            key: append.key,
+            kept: append.kept,
+            size,
+        })
+    }
+
+    /// What is answered when the last event lies at a position.
+    pub(crate) fn answer(&self, position: u64) -> Answer {
+        let events = self.events.iter();
+        Answer {
+            stream: self.stream,
+            revision: self.expected + self.events.len() as u64,
+            position: Position(position),
+            events: events.map(|event| AnsweredEvent { id: event.id, tag: event.tag.clone() }).collect(),
+            kept: self.kept.clone(),
+        }
+    }
+}
+
+impl PreparedEvent {
+    fn new(new: &NewEvent, keys: &Keys) -> Result<Self, AppendError> {
+        let (tag, data) = new.event.encode().map_err(|error| refused(&error))?;
+        let subjects = new.subjects.iter().flat_map(|contact| *contact.0.as_bytes()).collect();
+        Ok(Self { id: new.id, tag, subjects, data: sealed(data, keys)? })
+    }
+}
+
+fn metadata(metadata: &Metadata, keys: &Keys) -> Result<Option<String>, AppendError> {
+    if metadata.is_empty() {
+        return Ok(None);
+    }
+    let text = serde_json::to_string(metadata).map_err(|error| refused(&error))?;
+    sealed(text, keys).map(Some)
+}
+
+fn sealed(text: String, keys: &Keys) -> Result<String, AppendError> {
+    seal(text, keys).map_err(|error| match error {
+        SealError::Key(error) => keys_failed(&error),
+        SealError::Malformed => refused(&error),
+    })
+}
+
+/// What the caller is told when the keys fail; nothing has been written then.
+pub(crate) fn keys_failed(error: &KeyError) -> AppendError {
+    match error {
+        KeyError::DiskFull => AppendError::DiskFull,
+        KeyError::Database(_) | KeyError::Damaged => refused(error),
+    }
+}
+
+fn refused(error: &dyn std::error::Error) -> AppendError {
+    AppendError::Unavailable(error.to_string())
+}

@@ -1,0 +1,183 @@
+//! The readers: a few read-only connections, each used by one blocking task at a time.
+//!
+//! No transaction outlives a call, so that a slow reader never keeps the write-ahead log from being emptied.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::{
+    BadEvent, CommandKey, KeyedAnswer, Keyring, KindSet, Page, Position, ReadError, Recorded, StreamId,
+};
+use tokio::sync::Semaphore;
+
+use crate::{
+    index::Index,
+    keys::Keys,
+    log_file::{COLUMNS, Column, LogFile, to_stored, unsigned},
+    shared::Shared,
+    stored,
+};
+
+/// How many read at the same time.
+const READERS: usize = 8;
+
+/// The connections that are not in use.
+pub(crate) struct Readers {
+    shared: Arc<Shared>,
+    idle: Arc<Mutex<Vec<Reader>>>,
+    permits: Arc<Semaphore>,
+}
+
+/// One connection to the log and one to the index.
+pub(crate) struct Reader {
+    log: LogFile,
+    index: Index,
+}
+
+impl Readers {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS)) }
+    }
+
+    /// Does some reading on a thread that may block.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Reader, &Shared) -> Result<T, Failed> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|error| storage(&error))?;
+        let (shared, idle) = (Arc::clone(&self.shared), Arc::clone(&self.idle));
+        let task = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let waiting = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let reader = match waiting {
+                Some(reader) => reader,
+                None => Reader::open(&shared).map_err(|error| storage(&error))?,
+            };
+            let result = read(&reader, &shared);
+            // After an error of the database the connection is closed, in case the error was its own.
+            if !matches!(result, Err(Failed(ReadError::Storage(_)))) {
+                idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+            }
+            result.map_err(|failed| failed.0)
+        });
+        task.await.map_err(|error| storage(&error))?
+    }
+}
+
+impl Reader {
+    fn open(shared: &Shared) -> rusqlite::Result<Self> {
+        Ok(Self { log: LogFile::reader(&shared.log_file)?, index: Index::reader(&shared.index_file)? })
+    }
+
+    /// The events of a stream, opened.
+    pub(crate) fn stream(
+        &self,
+        shared: &Shared,
+        keys: &Keys,
+        stream: StreamId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Recorded>, Failed> {
+        let positions = self.positions(shared, stream, after, limit)?;
+        let sql = format!("SELECT {COLUMNS} FROM events WHERE position = ?1");
+        let mut statement = self.log.connection.prepare_cached(&sql)?;
+        let mut events = Vec::with_capacity(positions.len());
+        for position in positions {
+            let mut rows = statement.query([to_stored(position)])?;
+            match rows.next()? {
+                Some(row) => events.push(stored::decode(row, Some(keys as &dyn Keyring))?),
+                None => return Err(missing(stream, position).into()),
+            }
+        }
+        Ok(events)
+    }
+
+    /// Where the events of a stream lie. The tail is asked first: what leaves it meanwhile is in the index.
+    fn positions(
+        &self,
+        shared: &Shared,
+        stream: StreamId,
+        after: u64,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<u64>> {
+        let newest = shared.tail.places(stream, after);
+        let before = newest.first().map_or(i64::MAX.unsigned_abs(), |(revision, _)| *revision);
+        let mut positions =
+            if before == after + 1 { Vec::new() } else { self.index.places(stream, after, before, limit)? };
+        let room = limit.saturating_sub(positions.len());
+        positions.extend(newest.into_iter().take(room).map(|(_, position)| position));
+        Ok(positions)
+    }
+
+    /// The events after a position, as they are stored.
+    pub(crate) fn all(
+        &self,
+        shared: &Shared,
+        after: u64,
+        limit: usize,
+        kinds: KindSet,
+    ) -> Result<Page, Failed> {
+        let mut page = Page { events: Vec::new(), through: Position(after) };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM events WHERE position > ?1 AND position <= ?2 ORDER BY position LIMIT ?3"
+        );
+        let mut statement = self.log.connection.prepare_cached(&sql)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut rows = statement.query([to_stored(after), to_stored(shared.position()), limit])?;
+        while let Some(row) = rows.next()? {
+            page.through = Position(unsigned(row, 0)?);
+            // What has no known kind is handed out as unreadable: nobody can say that it was not wanted.
+            if stored::kind(row).is_none_or(|kind| kinds.contains(kind)) {
+                page.events.push(stored::decode(row, None));
+            }
+        }
+        Ok(page)
+    }
+
+    /// The last position recorded at or before a moment: halving works because the times never decrease.
+    pub(crate) fn position_at(&self, shared: &Shared, moment: i64) -> Result<Position, Failed> {
+        let (mut at_or_before, mut later) = (0, shared.position() + 1);
+        while at_or_before + 1 < later {
+            let middle = at_or_before + (later - at_or_before) / 2;
+            let recorded_at = self.log.column(Column::RecordedAt, middle)?;
+            if recorded_at.is_some_and(|recorded_at| recorded_at <= moment) {
+                at_or_before = middle;
+            } else {
+                later = middle;
+            }
+        }
+        Ok(Position(at_or_before))
+    }
+
+    /// The answer to a key.
+    pub(crate) fn answer(&self, shared: &Shared, key: CommandKey) -> Result<Option<KeyedAnswer>, Failed> {
+        Ok(shared.answer(key, &self.log, &self.index)?)
+    }
+}
+
+fn missing(stream: StreamId, position: u64) -> BadEvent {
+    BadEvent {
+        position: Position(position),
+        stream: stream.to_string(),
+        tag: String::new(),
+        reason: "it is in the index and not in the log".to_owned(),
+    }
+}
+
+/// A failure of reading, from whatever it was.
+pub(crate) struct Failed(ReadError);
+
+impl From<rusqlite::Error> for Failed {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(storage(&error))
+    }
+}
+
+impl From<BadEvent> for Failed {
+    fn from(bad: BadEvent) -> Self {
+        Self(bad.into())
+    }
+}
+
+fn storage(error: &dyn std::error::Error) -> ReadError {
+    ReadError::Storage(error.to_string())
+}

@@ -1,0 +1,94 @@
+//! From a row of the log to a recorded event. The reason of a failure never repeats what is stored.
+
+use std::borrow::Cow;
+
+use domain::{BadEvent, ContactId, Event, EventId, Keyring, Kind, Position, Recorded, StreamId};
+use rusqlite::{Row, types::ValueRef};
+use uuid::Uuid;
+
+use crate::{clock::moment, log_file::from_stored, sealing};
+
+/// The event in a row with the columns [`crate::log_file::COLUMNS`]; personal values are opened where a
+/// keyring is given.
+pub(crate) fn decode(row: &Row<'_>, keyring: Option<&dyn Keyring>) -> Result<Recorded, BadEvent> {
+    fields(row, keyring).map_err(|reason| BadEvent {
+        position: Position(number(row, 0).map_or(0, from_stored)),
+        stream: text(row, 1).unwrap_or_default().to_owned(),
+        tag: text(row, 4).unwrap_or_default().to_owned(),
+        reason,
+    })
+}
+
+/// The kind that a row is about, seen from the name of its stream; `None` where there is no such kind.
+pub(crate) fn kind(row: &Row<'_>) -> Option<Kind> {
+    text(row, 1).ok()?.split_once('-')?.0.parse().ok()
+}
+
+fn fields(row: &Row<'_>, keyring: Option<&dyn Keyring>) -> Result<Recorded, String> {
+    let stream: StreamId = text(row, 1)?.parse().map_err(|_| "its stream has no known kind".to_owned())?;
+    let (tag, data) = (text(row, 4)?, opened(text(row, 11)?, keyring));
+    let event = Event::decode(stream.kind, tag, &data).map_err(|error| {
+        if stream.kind.tags().contains(&tag) {
+            format!("its fields do not fit its tag at column {}", error.column())
+        } else {
+            format!("this program knows no such fact about a {}", stream.kind)
+        }
+    })?;
+    let metadata = optional(row, 10, text)?.map(|text| opened(text, keyring).into());
+    Ok(Recorded {
+        position: Position(from_stored(number(row, 0)?)),
+        stream,
+        revision: from_stored(number(row, 2)?),
+        id: EventId(uuid(bytes(row, 3)?)?),
+        occurred_at: optional(row, 5, time)?,
+        effective_at: time(row, 6)?,
+        recorded_at: time(row, 7)?,
+        by: text(row, 8)?.parse().map_err(|_| "its writer has no name".to_owned())?,
+        subjects: subjects(bytes(row, 9)?)?,
+        metadata,
+        event,
+    })
+}
+
+fn opened<'t>(text: &'t str, keyring: Option<&dyn Keyring>) -> Cow<'t, str> {
+    keyring.map_or(Cow::Borrowed(text), |keyring| sealing::open(text, keyring))
+}
+
+fn subjects(bytes: &[u8]) -> Result<Vec<ContactId>, String> {
+    bytes.chunks(16).map(|bytes| uuid(bytes).map(ContactId)).collect()
+}
+
+fn uuid(bytes: &[u8]) -> Result<Uuid, String> {
+    Uuid::from_slice(bytes).map_err(|_| "an id in it does not have 16 bytes".to_owned())
+}
+
+fn optional<'r, T>(
+    row: &'r Row<'_>,
+    column: usize,
+    read: impl Fn(&'r Row<'_>, usize) -> Result<T, String>,
+) -> Result<Option<T>, String> {
+    match row.get_ref(column) {
+        Ok(ValueRef::Null) => Ok(None),
+        _ => read(row, column).map(Some),
+    }
+}
+
+fn time(row: &Row<'_>, column: usize) -> Result<chrono::DateTime<chrono::Utc>, String> {
+    moment(number(row, column)?).ok_or_else(|| format!("there is no such time as in column {column}"))
+}
+
+fn number(row: &Row<'_>, column: usize) -> Result<i64, String> {
+    row.get_ref(column).ok().and_then(|value| value.as_i64().ok()).ok_or_else(|| misfit(column))
+}
+
+fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, String> {
+    row.get_ref(column).ok().and_then(|value| value.as_str().ok()).ok_or_else(|| misfit(column))
+}
+
+fn bytes<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r [u8], String> {
+    row.get_ref(column).ok().and_then(|value| value.as_blob().ok()).ok_or_else(|| misfit(column))
+}
+
+fn misfit(column: usize) -> String {
+    format!("column {column} holds something else than it should")
+}
