@@ -1,1 +1,36 @@
-//! (being written)
+//! WHAT PEOPLE SEE: one file per question, and the runtime that follows, rebuilds, checks and looks back in
+//! time for all of them.
+//!
+//! A projection is tables, a fold and a question ([`Projection`]); one file and one line in [`all`].
+
+mod amounts;
+mod check;
+mod follower;
+mod page;
+mod past;
+mod period;
+pub mod pipeline;
+mod projection;
+mod rebuild;
+mod snapshot;
+mod tables;
+#[cfg(test)]
+mod testing;
+mod view;
+mod view_file;
+mod views;
+
+pub use check::{Checked, Difference};
+pub use page::Page;
+pub use past::KnownAt;
+pub use projection::{ApplyError, Projection, Shows, ViewError};
+pub use rebuild::RebuildError;
+pub use tables::{Revealed, Tables, read_set};
+pub use view::{Description, Registry, descriptions};
+pub use view_file::FileError;
+pub use views::{Answered, AskError, Phase, Question, Status, Views};
+
+/// Every projection, one line each.
+pub fn all(registry: &mut impl Registry) {
+    registry.register::<pipeline::Pipeline>();
+}

@@ -1,0 +1,145 @@
+//! Following the log: a few threads, each with some of the views, that read what is new once and fold it into
+//! all of them.
+
+use std::{
+    sync::{Arc, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use domain::{KindSet, Position};
+
+use crate::{
+    snapshot,
+    view_file::{Applied, FileError, ViewFile},
+    views::{Phase, Served, Shared},
+};
+
+/// How many events are read at a time.
+const EVENTS_PER_PAGE: usize = 4_096;
+/// How long a follower sleeps when nobody wakes it: a notification is only a hint.
+const POLL: Duration = Duration::from_millis(100);
+
+/// One view in the hands of its follower.
+struct Followed {
+    served: Arc<Served>,
+    file: Option<ViewFile>,
+    stopped: bool,
+}
+
+/// Spreads the views over as many threads as there are cores.
+pub(crate) fn spawn(
+    shared: &Arc<Shared>,
+    files: Vec<(Arc<Served>, Option<ViewFile>)>,
+) -> Vec<JoinHandle<()>> {
+    let threads = std::thread::available_parallelism().map_or(2, usize::from).min(files.len().max(1));
+    let mut shares: Vec<Vec<Followed>> = (0..threads).map(|_| Vec::new()).collect();
+    for (index, (served, file)) in files.into_iter().enumerate() {
+        shares[index % threads].push(Followed { served, file, stopped: false });
+    }
+    let spawn = |mut share: Vec<Followed>| {
+        let shared = Arc::clone(shared);
+        std::thread::Builder::new().name("follower".to_owned()).spawn(move || follow(&shared, &mut share))
+    };
+    shares.into_iter().filter_map(|share| spawn(share).ok()).collect()
+}
+
+fn follow(shared: &Arc<Shared>, share: &mut [Followed]) {
+    while !shared.stopping() {
+        for followed in share.iter_mut() {
+            followed.take_over_rebuilt(shared);
+        }
+        if !step(shared, share) {
+            let wait = async {
+                let position = lowest(share).unwrap_or_else(|| shared.store.head());
+                // Whether woken or not, the log is looked at again.
+                let _ = tokio::time::timeout(POLL, shared.store.changed(position)).await;
+            };
+            shared.runtime.block_on(wait);
+        }
+    }
+    for followed in share {
+        if let Some(file) = &mut followed.file
+            && let Err(error) = file.save()
+        {
+            tracing::warn!(%error, "how far a view has come could not be saved; it will be folded again");
+        }
+    }
+}
+
+fn lowest(share: &[Followed]) -> Option<Position> {
+    share.iter().filter(|followed| !followed.stopped).filter_map(Followed::position).min()
+}
+
+/// Folds one page into the views that have not seen it; whether there was anything.
+fn step(shared: &Arc<Shared>, share: &mut [Followed]) -> bool {
+    let Some(from) = lowest(share) else { return false };
+    if from >= shared.store.head() {
+        return false;
+    }
+    let wanted = share.iter().fold(KindSet::NONE, |all, followed| all.union(followed.served.view.wanted));
+    let page = match shared.read(from, EVENTS_PER_PAGE, wanted) {
+        Ok(page) => page,
+        Err(error) => {
+            tracing::error!(%error, "the log cannot be read; trying again");
+            return false;
+        }
+    };
+    for followed in share.iter_mut() {
+        followed.apply(shared, &page);
+    }
+    page.through > from
+}
+
+impl Followed {
+    fn position(&self) -> Option<Position> {
+        self.file.as_ref().map(|file| file.progress.position)
+    }
+
+    fn apply(&mut self, shared: &Arc<Shared>, page: &domain::Page) {
+        let Some(file) = self.file.as_mut().filter(|_| !self.stopped) else { return };
+        let before = file.progress.position;
+        match file.apply(&page.events, page.through, None) {
+            Ok(Applied::Through(position)) => {
+                self.served
+                    .status
+                    .send_if_modified(|status| std::mem::replace(&mut status.position, position) != position);
+                snapshot::take_when_due(shared, &self.served, before, position);
+            }
+            Ok(Applied::StoppedAt(at, reason)) => self.stop(at, reason),
+            Err(error) => self.stop_for(&error),
+        }
+    }
+
+    fn stop_for(&mut self, error: &FileError) {
+        let at = Position(self.position().unwrap_or_default().0 + 1);
+        self.stop(at, error.to_string());
+    }
+
+    fn stop(&mut self, at: Position, reason: String) {
+        self.stopped = true;
+        let view = self.served.view.description.name;
+        tracing::error!(
+            view,
+            position = at.0,
+            reason,
+            "the view stands still before an event that it cannot fold"
+        );
+        self.served.status.send_modify(|status| {
+            status.position = self.file.as_ref().map_or(status.position, |file| file.progress.position);
+            status.phase = Phase::Stopped { at, reason };
+        });
+    }
+
+    /// A file that was rebuilt beside this one takes its place.
+    fn take_over_rebuilt(&mut self, shared: &Arc<Shared>) {
+        let rebuilt = self.served.rebuilt.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(file) = rebuilt else { return };
+        if let Err(error) = self.served.serve(&file, shared) {
+            tracing::error!(view = self.served.view.description.name, %error, "a rebuilt view could not be taken over");
+            return;
+        }
+        self.stopped = false;
+        self.file = Some(file);
+    }
+}

@@ -1,0 +1,179 @@
+//! Any moment, in both times: what had happened by then (`as_of`), and what was recorded by then
+//! (`known_at`). The past is folded into a private file; a few such files are kept.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use chrono::{DateTime, Utc};
+use domain::Position;
+use tokio::sync::Semaphore;
+
+use crate::{
+    snapshot,
+    view_file::{Applied, ViewFile, remove},
+    views::{Answered, AskError, Question, Served, Shared, ask_tables},
+};
+
+/// How many files of the past are kept.
+const KEPT: usize = 16;
+/// How many are folded at a time.
+const FOLDED_AT_A_TIME: usize = 2;
+/// How many questions may wait for their turn.
+const WAITING: usize = 64;
+/// How many events are read at a time.
+const EVENTS_PER_PAGE: usize = 16_384;
+
+/// Until when a fact must have been recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownAt {
+    /// At a moment.
+    Moment(DateTime<Utc>),
+    /// When the log held so many events.
+    Size(u64),
+}
+
+/// Which past a file shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Key {
+    view: &'static str,
+    as_of: Option<DateTime<Utc>>,
+    known_at: Option<Position>,
+}
+
+type Slot = Arc<Mutex<Option<ViewFile>>>;
+
+/// The files of the past that are kept, the latest used last.
+pub(crate) struct PastFiles {
+    folder: PathBuf,
+    kept: Mutex<Vec<(Key, Slot)>>,
+    folding: Semaphore,
+    waiting: Semaphore,
+    drawn: std::sync::atomic::AtomicU64,
+}
+
+impl PastFiles {
+    /// An empty folder: what an earlier run kept is of no use.
+    pub(crate) fn open(views: &Path) -> io::Result<Self> {
+        let folder = views.join("past");
+        fs::create_dir_all(&folder)?;
+        for entry in fs::read_dir(&folder)? {
+            fs::remove_file(entry?.path())?;
+        }
+        Ok(Self {
+            folder,
+            kept: Mutex::default(),
+            folding: Semaphore::new(FOLDED_AT_A_TIME),
+            waiting: Semaphore::new(WAITING),
+            drawn: std::sync::atomic::AtomicU64::default(),
+        })
+    }
+
+    fn slot(&self, key: Key) -> Slot {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = kept.iter().position(|(other, _)| *other == key) {
+            let found = kept.remove(index);
+            kept.push(found);
+        } else {
+            if kept.len() >= KEPT {
+                let (_, oldest) = kept.remove(0);
+                forget(&oldest);
+            }
+            kept.push((key, Slot::default()));
+        }
+        kept.last().map(|(_, slot)| Arc::clone(slot)).unwrap_or_default()
+    }
+
+    fn next_path(&self) -> PathBuf {
+        let number = self.drawn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.folder.join(format!("{number}.sqlite"))
+    }
+}
+
+/// Removes a file that is not kept any more; where somebody is still asking it, its space is freed when they
+/// are done.
+fn forget(slot: &Slot) {
+    if let Ok(mut file) = slot.try_lock()
+        && let Some(file) = file.take()
+        && let Err(error) = remove(&file.path)
+    {
+        tracing::warn!(%error, "a file of the past could not be removed; the next start tries again");
+    }
+}
+
+/// Answers a question about the past.
+pub(crate) async fn ask(
+    shared: &Arc<Shared>,
+    served: &Arc<Served>,
+    question: Question,
+) -> Result<Answered, AskError> {
+    let _waiting = shared.past.waiting.try_acquire().map_err(|_| AskError::Busy)?;
+    let known_at = match question.known_at {
+        None => None,
+        Some(KnownAt::Moment(moment)) => Some(shared.store.position_at(moment).await?),
+        Some(KnownAt::Size(size)) => Some(shared.store.position_of_size(size).await?),
+    };
+    let _folding = shared.past.folding.acquire().await.map_err(|_| AskError::Busy)?;
+    let (shared, served) = (Arc::clone(shared), Arc::clone(served));
+    let answer = tokio::task::spawn_blocking(move || {
+        let key = Key { view: served.view.description.name, as_of: question.as_of, known_at };
+        let slot = shared.past.slot(key.clone());
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = match slot.take() {
+            Some(file) => file,
+            None => begin(&shared, &served, &key)?,
+        };
+        fold(&shared, &mut file, &key)?;
+        let answered = ask_tables(&file.tables, &served.view, &question, file.progress.position);
+        *slot = Some(file);
+        answered
+    });
+    answer.await.unwrap_or_else(|error| Err(AskError::Stopped(error.to_string())))
+}
+
+/// A file to fold the past into: a copy of a snapshot where nothing had to be left out, else an empty one.
+fn begin(shared: &Shared, served: &Served, key: &Key) -> Result<ViewFile, AskError> {
+    let path = shared.past.next_path();
+    let (view, keyring) = (&served.view, || Arc::clone(&shared.keyring));
+    let create = || ViewFile::create(&path, view, shared.store.log_id(), keyring());
+    let snapshot = key
+        .known_at
+        .filter(|_| key.as_of.is_none())
+        .and_then(|position| snapshot::latest(&snapshot::folder(&shared.folder), view, position));
+    let Some(snapshot) = snapshot else { return Ok(create()?) };
+    fs::copy(snapshot, &path).map_err(crate::view_file::FileError::from)?;
+    let file = ViewFile::open(&path, view, keyring())?;
+    if file.is_of(shared.store.log_id()) {
+        return Ok(file);
+    }
+    drop(file);
+    Ok(create()?)
+}
+
+/// Brings a file of the past up to what is known; today's knowledge grows, so a kept file moves on.
+fn fold(shared: &Shared, file: &mut ViewFile, key: &Key) -> Result<(), AskError> {
+    let target = key.known_at.unwrap_or_else(|| shared.store.head());
+    while file.progress.position < target {
+        if shared.stopping() {
+            return Err(AskError::Busy);
+        }
+        let after = file.progress.position;
+        let limit = usize::try_from(target.0 - after.0).unwrap_or(EVENTS_PER_PAGE).min(EVENTS_PER_PAGE);
+        let mut page = shared.read(after, limit, file.view().wanted)?;
+        page.through = page.through.min(target);
+        page.events
+            .retain(|event| event.as_ref().map_or_else(|bad| bad.position, |event| event.position) <= target);
+        if page.through <= after {
+            break;
+        }
+        if let Applied::StoppedAt(at, reason) = file.apply(&page.events, page.through, key.as_of)? {
+            return Err(AskError::Stopped(format!("position {at}: {reason}")));
+        }
+    }
+    if !file.progress.complete {
+        file.finish()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! Snapshots: copies of a view kept along the way, so that what was known long ago need not be folded from
+//! the beginning.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use domain::Position;
+
+use crate::{
+    view::Erased,
+    view_file::remove,
+    views::{Served, Shared},
+};
+
+/// A snapshot is taken whenever a view passes a multiple of this many events.
+const EVERY: u64 = 250_000;
+/// How many snapshots of one view are kept; when there are more, every second of them goes.
+const KEPT: usize = 8;
+
+/// Where the snapshots of all views lie.
+pub(crate) fn folder(views: &Path) -> PathBuf {
+    views.join("snapshots")
+}
+
+fn prefix(view: &Erased) -> String {
+    format!("{}-{}-", view.description.name, view.description.version)
+}
+
+/// Takes a snapshot beside the follower where the view has just passed a mark.
+pub(crate) fn take_when_due(shared: &Arc<Shared>, served: &Arc<Served>, before: Position, now: Position) {
+    if before.0 / EVERY == now.0 / EVERY {
+        return;
+    }
+    let Some(generation) = served.generation() else { return };
+    let (shared, served) = (Arc::clone(shared), Arc::clone(served));
+    let take = move || {
+        let folder = folder(&shared.folder);
+        let path = folder.join(format!("{}{:020}.sqlite", prefix(&served.view), now.0));
+        let half = path.with_extension("half");
+        let taken = fs::create_dir_all(&folder)
+            .map_err(Into::into)
+            .and_then(|()| generation.copy_to(&half))
+            .and_then(|()| Ok(fs::rename(&half, &path)?))
+            .and_then(|()| Ok(thin_out(&folder, &served.view)?));
+        if let Err(error) = taken {
+            tracing::warn!(%error, view = served.view.description.name, "no snapshot was taken; the past takes longer to fold");
+        }
+    };
+    // A snapshot only saves time, so it may fail to start.
+    let _ = std::thread::Builder::new().name("snapshot".to_owned()).spawn(take);
+}
+
+/// The snapshots of a view, the oldest first, with the positions named in their files.
+fn all(folder: &Path, view: &Erased) -> Vec<(Position, PathBuf)> {
+    let prefix = prefix(view);
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut found: Vec<_> = entries
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let name = path.file_name()?.to_str()?;
+            let position = name.strip_prefix(&prefix)?.strip_suffix(".sqlite")?.parse().ok()?;
+            Some((Position(position), path))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// The latest snapshot at or before a position.
+pub(crate) fn latest(folder: &Path, view: &Erased, position: Position) -> Option<PathBuf> {
+    let mut found = all(folder, view);
+    found.retain(|(at, _)| *at <= position);
+    found.pop().map(|(_, path)| path)
+}
+
+fn thin_out(folder: &Path, view: &Erased) -> io::Result<()> {
+    let found = all(folder, view);
+    if found.len() > KEPT {
+        for (_, path) in found.iter().skip(1).step_by(2) {
+            remove(path)?;
+        }
+    }
+    Ok(())
+}

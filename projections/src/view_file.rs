@@ -1,0 +1,342 @@
+//! One SQLite file of one view: its tables, and how far the log has been folded into them, saved in the same
+//! transaction, so that every event counts exactly once whatever crashes.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use chrono::{DateTime, Utc};
+use domain::{BadEvent, EventId, Keyring, Kind, Position, Recorded};
+use rusqlite::{Connection, OpenFlags, params};
+use uuid::Uuid;
+
+use crate::{projection::ApplyError, tables::Tables, view::Erased};
+
+/// Beside the view's own tables: one row that says what has been folded.
+const PROGRESS: &str = "
+    CREATE TABLE rapport_progress (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        log BLOB NOT NULL,
+        tables TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        last_event BLOB,
+        last_event_position INTEGER,
+        complete INTEGER NOT NULL
+    )";
+
+/// How many events without interest are passed over before that is saved.
+const UNSAVED: u64 = 10_000;
+
+/// The name of the table that holds the progress.
+pub(crate) const PROGRESS_TABLE: &str = "rapport_progress";
+
+/// Why a view's file could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// SQLite refused.
+    #[error("the file of the view cannot be used: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The file system refused.
+    #[error("the file of the view cannot be used: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// How far a file has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Progress {
+    pub(crate) log: Uuid,
+    pub(crate) tables: String,
+    pub(crate) position: Position,
+    pub(crate) last_event: Option<(Position, EventId)>,
+    pub(crate) complete: bool,
+}
+
+/// What a batch came to.
+#[derive(Debug)]
+pub(crate) enum Applied {
+    /// All of it.
+    Through(Position),
+    /// Up to an event that cannot be folded.
+    StoppedAt(Position, String),
+}
+
+/// An open file of a view.
+pub(crate) struct ViewFile {
+    pub(crate) path: PathBuf,
+    pub(crate) tables: Tables,
+    pub(crate) progress: Progress,
+    saved: Position,
+    view: Arc<Erased>,
+}
+
+impl ViewFile {
+    /// A new file without indexes and without a journal, to be loaded and then finished. What is half built
+    /// when the machine stops is deleted and begun again.
+    pub(crate) fn create(
+        path: &Path,
+        view: &Arc<Erased>,
+        log: Uuid,
+        keyring: Arc<dyn Keyring>,
+    ) -> Result<Self, FileError> {
+        remove(path)?;
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let connection = Connection::open(path)?;
+        connection.execute_batch(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY;
+             PRAGMA cache_size = -65536; PRAGMA secure_delete = ON;",
+        )?;
+        let progress = Progress {
+            log,
+            tables: schema(view),
+            position: Position::START,
+            last_event: None,
+            complete: false,
+        };
+        connection.execute_batch(view.tables)?;
+        connection.execute_batch(PROGRESS)?;
+        connection.execute(
+            "INSERT INTO rapport_progress VALUES (1, ?1, ?2, 0, NULL, NULL, 0)",
+            params![log.as_bytes(), progress.tables],
+        )?;
+        let tables = Tables::new(connection, keyring);
+        let (path, saved, view) = (path.to_owned(), Position::START, Arc::clone(view));
+        Ok(Self { path, tables, progress, saved, view })
+    }
+
+    /// Builds the indexes, makes the file durable and fit for readers beside the writer.
+    pub(crate) fn finish(&mut self) -> Result<(), FileError> {
+        let connection = self.tables.connection();
+        connection.execute_batch(self.view.indexes)?;
+        connection.execute("UPDATE rapport_progress SET complete = 1", [])?;
+        self.progress.complete = true;
+        make_live(connection)?;
+        OpenOptions::new().read(true).open(&self.path)?.sync_all()?;
+        Ok(())
+    }
+
+    /// Opens a finished file to fold on.
+    pub(crate) fn open(
+        path: &Path,
+        view: &Arc<Erased>,
+        keyring: Arc<dyn Keyring>,
+    ) -> Result<Self, FileError> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        make_live(&connection)?;
+        let progress = read_progress(&connection)?;
+        let tables = Tables::new(connection, keyring);
+        let (path, saved, view) = (path.to_owned(), progress.position, Arc::clone(view));
+        Ok(Self { path, tables, progress, saved, view })
+    }
+
+    /// Opens a file to ask only.
+    pub(crate) fn open_to_ask(path: &Path, keyring: Arc<dyn Keyring>) -> Result<Tables, FileError> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        connection.execute_batch("PRAGMA query_only = ON; PRAGMA mmap_size = 1073741824;")?;
+        Ok(Tables::new(connection, keyring))
+    }
+
+    /// Folds a page of the log in one transaction, leaving out what had not happened by `as_of`.
+    pub(crate) fn apply(
+        &mut self,
+        events: &[Result<Recorded, BadEvent>],
+        through: Position,
+        as_of: Option<DateTime<Utc>>,
+    ) -> Result<Applied, FileError> {
+        let fresh = events.partition_point(|event| position(event) <= self.progress.position);
+        let events = &events[fresh..];
+        if !events.iter().any(|event| self.wanted(event)) {
+            return self.pass_over(through).map(|()| Applied::Through(self.progress.position));
+        }
+        match self.try_apply(events, through, as_of)? {
+            None => Ok(Applied::Through(self.progress.position)),
+            Some((index, reason)) => {
+                let bad = position(&events[index]);
+                // The events before the bad one are good; they are folded again without it.
+                self.try_apply(&events[..index], Position(bad.0 - 1), as_of)?;
+                Ok(Applied::StoppedAt(bad, reason))
+            }
+        }
+    }
+
+    fn try_apply(
+        &mut self,
+        events: &[Result<Recorded, BadEvent>],
+        through: Position,
+        as_of: Option<DateTime<Utc>>,
+    ) -> Result<Option<(usize, String)>, FileError> {
+        if through <= self.progress.position {
+            return Ok(None);
+        }
+        let connection = self.tables.connection();
+        connection.execute_batch("BEGIN")?;
+        let result = self.fold(events, as_of);
+        let mut progress = self.progress.clone();
+        let result = match result {
+            Ok(last_event) => {
+                progress.last_event = last_event.or(progress.last_event);
+                progress.position = through;
+                self.tables.write_sets().and_then(|()| save_progress(&self.tables, &progress)).map(|()| None)
+            }
+            Err(stopped) => Ok(Some(stopped)),
+        };
+        match result {
+            Ok(None) => {
+                connection.execute_batch("COMMIT")?;
+                self.saved = progress.position;
+                self.progress = progress;
+                Ok(None)
+            }
+            other => {
+                self.tables.forget_sets();
+                connection.execute_batch("ROLLBACK")?;
+                Ok(other?)
+            }
+        }
+    }
+
+    /// Folds events; where one cannot be folded, which and why.
+    fn fold(
+        &self,
+        events: &[Result<Recorded, BadEvent>],
+        as_of: Option<DateTime<Utc>>,
+    ) -> Result<Option<(Position, EventId)>, (usize, String)> {
+        let mut last = None;
+        for (index, event) in events.iter().enumerate() {
+            match event {
+                Ok(recorded) if self.view.wanted.contains(recorded.stream.kind) => {
+                    if as_of.is_none_or(|as_of| recorded.effective_at <= as_of) {
+                        (self.view.apply)(&self.tables, recorded)
+                            .map_err(|error: ApplyError| (index, error.to_string()))?;
+                    }
+                    last = Some((recorded.position, recorded.id));
+                }
+                Ok(_) => {}
+                Err(bad) if self.wants(bad) => return Err((index, bad.to_string())),
+                Err(_) => {}
+            }
+        }
+        Ok(last)
+    }
+
+    /// Nothing to fold: how far the file has come is saved only now and then.
+    fn pass_over(&mut self, through: Position) -> Result<(), FileError> {
+        self.progress.position = self.progress.position.max(through);
+        if self.progress.position.0 - self.saved.0 > UNSAVED {
+            self.save()?;
+        }
+        Ok(())
+    }
+
+    /// Saves how far the file has come.
+    pub(crate) fn save(&mut self) -> Result<(), FileError> {
+        if self.saved < self.progress.position {
+            save_progress(&self.tables, &self.progress)?;
+            self.saved = self.progress.position;
+        }
+        Ok(())
+    }
+
+    /// What the file is folded with.
+    pub(crate) const fn view(&self) -> &Arc<Erased> {
+        &self.view
+    }
+
+    /// Whether the file was folded from this log with these very tables.
+    pub(crate) fn is_of(&self, log: Uuid) -> bool {
+        self.progress.complete && self.progress.log == log && self.progress.tables == schema(&self.view)
+    }
+
+    fn wanted(&self, event: &Result<Recorded, BadEvent>) -> bool {
+        match event {
+            Ok(recorded) => self.view.wanted.contains(recorded.stream.kind),
+            Err(bad) => self.wants(bad),
+        }
+    }
+
+    fn wants(&self, bad: &BadEvent) -> bool {
+        let kind = bad.stream.split('-').next().and_then(|word| word.parse::<Kind>().ok());
+        kind.is_some_and(|kind| self.view.wanted.contains(kind))
+    }
+}
+
+/// The tables and indexes of a view: where they differ, a file is of another version, whatever its number.
+fn schema(view: &Erased) -> String {
+    view.tables.to_owned() + view.indexes
+}
+
+fn position(event: &Result<Recorded, BadEvent>) -> Position {
+    match event {
+        Ok(recorded) => recorded.position,
+        Err(bad) => bad.position,
+    }
+}
+
+fn make_live(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON;
+         PRAGMA wal_autocheckpoint = 16000; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;",
+    )
+}
+
+fn save_progress(tables: &Tables, progress: &Progress) -> rusqlite::Result<()> {
+    let last = progress.last_event;
+    tables.execute(
+        "UPDATE rapport_progress SET position = ?1, last_event = ?2, last_event_position = ?3",
+        params![progress.position.0, last.map(|(_, id)| id.0), last.map(|(position, _)| position.0)],
+    )?;
+    Ok(())
+}
+
+/// How far a file has come, as its readers see it.
+pub(crate) fn read_progress(connection: &Connection) -> rusqlite::Result<Progress> {
+    let sql = "SELECT log, tables, position, last_event, last_event_position, complete FROM rapport_progress";
+    connection.prepare_cached(sql)?.query_row([], |row| {
+        let (event, position): (Option<Uuid>, Option<u64>) = (row.get(3)?, row.get(4)?);
+        Ok(Progress {
+            log: row.get(0)?,
+            tables: row.get(1)?,
+            position: Position(row.get(2)?),
+            last_event: position.zip(event).map(|(position, event)| (Position(position), EventId(event))),
+            complete: row.get(5)?,
+        })
+    })
+}
+
+/// Removes a view's file and what SQLite keeps beside it.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        match fs::remove_file(&name) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Makes a file readable for its owner only.
+pub(crate) fn restrict(path: &Path) -> io::Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+}
+
+/// Writes a small file so that it is there whole or not at all, whatever crashes.
+pub(crate) fn write_whole(path: &Path, content: &str) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    if let Some(folder) = path.parent() {
+        OpenOptions::new().read(true).open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
