@@ -11,7 +11,7 @@ pub struct Options {
     /// How many events are written to the index at once.
     pub index_batch: usize,
     /// Whether a commit waits for the disk. Only a store that is thrown away may say no.
-    pub(crate) durable: bool,
+    pub durable: bool,
     /// What is to go wrong, in tests.
     #[doc(hidden)]
     pub faults: Faults,

@@ -29,7 +29,9 @@ fn fields(row: &Row<'_>, keyring: Option<&dyn Keyring>) -> Result<Recorded, Stri
     let (tag, data) = (text(row, 4)?, opened(text(row, 11)?, keyring));
     let event = Event::decode(stream.kind, tag, &data).map_err(|error| {
         if stream.kind.tags().contains(&tag) {
-            format!("its fields do not fit its tag at column {}", error.column())
+            // The tag stands before the fields in what was decoded.
+            let column = error.column().saturating_sub(tag.len() + 4);
+            format!("its fields do not fit its tag, at column {column}")
         } else {
             format!("this program knows no such fact about a {}", stream.kind)
         }
