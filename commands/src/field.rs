@@ -3,7 +3,7 @@
 
 use domain::EventId;
 
-use crate::decider::{Given, Past};
+use crate::decider::{Decision, Given, Past};
 
 /// One field of a thing, as far as decisions need it.
 #[derive(Clone, Debug)]
@@ -28,6 +28,22 @@ pub(crate) enum Comparison {
     Differs,
     /// A person has set the field since; it stays.
     Kept,
+}
+
+impl Comparison {
+    /// The decision on one field: the fact, nothing, or the field's name among those kept.
+    pub fn decision<E>(self, name: &'static str, event: E) -> Decision<E> {
+        match self {
+            Self::Same => Decision::nothing(),
+            Self::Differs => Decision::one(event),
+            Self::Kept => kept(name),
+        }
+    }
+}
+
+/// Nothing happens, because the field stays as it is.
+pub(crate) fn kept<E>(name: &'static str) -> Decision<E> {
+    Decision { events: Vec::new(), kept: vec![name] }
 }
 
 impl<T: Clone + PartialEq> Field<T> {
@@ -63,6 +79,97 @@ impl<T: Clone + PartialEq> Field<T> {
             Some(last) if last != wanted && (current == last || current == wanted) => Comparison::Differs,
             _ => Comparison::Kept,
         }
+    }
+}
+
+impl<T: Clone + PartialEq> Field<T> {
+    /// Compares like [`Self::compare`], but what is so already is never recorded again: for facts that are
+    /// counted rather than overwritten.
+    pub fn turn(&self, wanted: &T, source: Option<&str>) -> Comparison {
+        if self.value() == Some(wanted) { Comparison::Same } else { self.compare(Some(wanted), source) }
+    }
+
+    /// Whether a source's last word on the field was this value.
+    pub fn was_said_by(&self, source: &str, value: &T) -> bool {
+        self.imported.iter().any(|(name, said)| &**name == source && said.as_ref() == Some(value))
+    }
+
+    /// The value that a fact of several fields is to carry: the one wanted, or the current one where that is
+    /// to stay.
+    pub fn settle(
+        &self,
+        name: &'static str,
+        wanted: Option<T>,
+        given: &Given<'_>,
+        kept: &mut Vec<&'static str>,
+    ) -> Option<T> {
+        match self.compare(wanted.as_ref(), given.source) {
+            Comparison::Differs => return wanted,
+            Comparison::Kept => kept.push(name),
+            Comparison::Same => {}
+        }
+        self.current.clone()
+    }
+
+    /// Records a fact of several fields: only what it changes counts as said by it, since the rest of it was
+    /// filled in from what was known.
+    pub fn update(&mut self, value: Option<T>, past: &Past<'_>) {
+        if value != self.current {
+            self.set(value, past);
+        }
+    }
+}
+
+/// What the command that begins a thing comes to where the thing is there already, gathered field by field.
+#[derive(Debug)]
+pub(crate) struct Repetition<E> {
+    /// The changes that the fields mentioned ask for.
+    pub events: Vec<E>,
+    /// The fields that stay as they are.
+    pub kept: Vec<&'static str>,
+}
+
+impl<E> Repetition<E> {
+    /// Nothing compared yet.
+    pub const fn new() -> Self {
+        Self { events: Vec::new(), kept: Vec::new() }
+    }
+
+    /// Compares a field that a fact of its own changes. Absent means: not mentioned.
+    pub fn compare<T: Clone + PartialEq>(
+        &mut self,
+        (name, field): (&'static str, &Field<T>),
+        wanted: Option<T>,
+        given: &Given<'_>,
+        event: impl FnOnce(T) -> E,
+    ) {
+        let Some(wanted) = wanted else { return };
+        match field.compare(Some(&wanted), given.source) {
+            Comparison::Same => {}
+            Comparison::Differs => self.events.push(event(wanted)),
+            Comparison::Kept => self.kept.push(name),
+        }
+    }
+
+    /// Compares a field that no fact changes. Absent means: not mentioned.
+    pub fn compare_fixed<T: PartialEq>(
+        &mut self,
+        name: &'static str,
+        current: Option<&T>,
+        wanted: Option<&T>,
+    ) {
+        if wanted.is_some() && wanted != current {
+            self.kept.push(name);
+        }
+    }
+
+    /// The changes, for an import; a person who asks for any is told which command makes them.
+    pub fn finish<R>(self, given: &Given<'_>, refusal: R) -> Result<Decision<E>, R> {
+        let Self { events, kept } = self;
+        if given.source.is_none() && !(events.is_empty() && kept.is_empty()) {
+            return Err(refusal);
+        }
+        Ok(Decision { events, kept })
     }
 }
 

@@ -19,6 +19,7 @@ pub const ID: Uuid = Uuid::from_u128(0xA11C_E000);
 
 /// A scenario about one thing.
 pub struct Scenario<D: Decider> {
+    id: Uuid,
     state: D::State,
     events: usize,
     source: Option<String>,
@@ -28,10 +29,16 @@ pub struct Scenario<D: Decider> {
 
 /// What has happened before.
 pub fn given<D: Decider>(events: &[D::Event]) -> Scenario<D> {
-    let mut scenario =
-        Scenario { state: D::State::default(), events: 0, source: None, occurred_at: None, outcome: None };
+    let mut scenario = Scenario {
+        id: ID,
+        state: D::State::default(),
+        events: 0,
+        source: None,
+        occurred_at: None,
+        outcome: None,
+    };
     for event in events {
-        scenario.evolve(event);
+        scenario.evolve(event, Scenario::<D>::command(scenario.events), 0);
     }
     scenario
 }
@@ -40,6 +47,13 @@ impl<D: Decider> Scenario<D>
 where
     D::Event: PartialEq + Debug,
 {
+    /// The scenario is about this thing instead of [`ID`].
+    #[must_use]
+    pub fn about(mut self, id: Uuid) -> Self {
+        self.id = id;
+        self
+    }
+
     /// What follows was said by an import of this name.
     #[must_use]
     pub fn imported_from(mut self, source: &str) -> Self {
@@ -70,16 +84,13 @@ where
             Ok(parsed) => parsed,
             Err(error) => panic!("`{command}` cannot be read: {error}"),
         };
-        let given = Given {
-            id: ID,
-            command: Uuid::from_u128(self.events as u128 + 1_000),
-            occurred_at: self.occurred_at,
-            source: self.source.as_deref(),
-        };
+        let id = Self::command(self.events);
+        let given =
+            Given { id: self.id, command: id, occurred_at: self.occurred_at, source: self.source.as_deref() };
         let outcome = D::decide(&self.state, parsed, &given).map_err(Into::into);
         if let Ok(decision) = &outcome {
-            for event in &decision.events {
-                self.evolve(event);
+            for (index, event) in decision.events.iter().enumerate() {
+                self.evolve(event, id, index);
             }
         }
         self.outcome = Some(outcome);
@@ -126,15 +137,31 @@ where
         self
     }
 
-    /// The id that the n-th event of the scenario has, counted from 0 and given events included.
+    /// Somebody asks again what was asked when the n-th event happened, under the same command id.
+    #[track_caller]
+    #[must_use]
+    pub fn when_repeated(mut self, n: usize, command: &str, fields: Value) -> Self {
+        let events = std::mem::replace(&mut self.events, n);
+        let mut scenario = self.when(command, fields);
+        scenario.events += events - n;
+        scenario
+    }
+
+    /// The id that the n-th event of the scenario has, counted from 0 and given events included, where it is
+    /// the first of its command.
     pub fn event_id(n: usize) -> domain::EventId {
-        identity::event_id(Uuid::from_u128(n as u128 + 1_000), 0)
+        identity::event_id(Self::command(n), 0)
     }
 }
 
 impl<D: Decider> Scenario<D> {
-    fn evolve(&mut self, event: &D::Event) {
-        let id = identity::event_id(Uuid::from_u128(self.events as u128 + 1_000), 0);
+    /// The id of the command whose first event is the n-th of the scenario.
+    fn command(n: usize) -> Uuid {
+        Uuid::from_u128(n as u128 + 1_000)
+    }
+
+    fn evolve(&mut self, event: &D::Event, command: Uuid, index: usize) {
+        let id = identity::event_id(command, index);
         let past = Past { id, occurred_at: self.occurred_at, source: self.source.as_deref() };
         D::evolve(&mut self.state, event, &past);
         self.events += 1;
