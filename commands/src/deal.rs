@@ -110,6 +110,12 @@ pub enum Rejection {
     /// Its value cannot change its currency silently.
     #[error("a value must not be negative")]
     NegativeValue,
+    /// The value is larger than any that is kept.
+    #[error("a value may have at most {} minor units", Money::LIMIT)]
+    ValueTooLarge,
+    /// The product is out of bounds.
+    #[error("`product` {0}")]
+    UnfitProduct(String),
     /// It would close before it opened.
     #[error("a deal cannot be won or lost before it was opened")]
     ClosedBeforeOpened,
@@ -129,6 +135,12 @@ impl Decider for Deal {
     fn decide(state: &State, command: Command, given: &Given<'_>) -> Result<Decision<DealEvent>, Rejection> {
         if brings(&command).is_some_and(|value| value.minor < 0) {
             return Err(Rejection::NegativeValue);
+        }
+        if brings(&command).is_some_and(|value| value.minor > Money::LIMIT) {
+            return Err(Rejection::ValueTooLarge);
+        }
+        if let Command::Correct(DealCorrection { product: Some(product), .. }) = &command {
+            Line::<200>::try_from(product.as_str()).map_err(Rejection::UnfitProduct)?;
         }
         match (state, command) {
             (State::Voided, Command::Void {}) => Ok(Decision::nothing()),
@@ -435,7 +447,11 @@ mod tests {
             .when("correct", json!({"value": {"minor": 200, "currency": "USD"}}))
             .then_nothing()
             .when("correct", json!({"value": {"minor": -1, "currency": "USD"}}))
-            .then_refused("negative-value");
+            .then_refused("negative-value")
+            .when("correct", json!({"value": {"minor": Money::LIMIT + 1, "currency": "USD"}}))
+            .then_refused("value-too-large")
+            .when("correct", json!({"product": "two\nlines"}))
+            .then_refused("unfit-product");
     }
 
     #[test]
