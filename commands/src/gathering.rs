@@ -1,0 +1,628 @@
+//! Gatherings: scheduled, rescheduled, cancelled, and who registered, attended, was excused or missed.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use domain::{
+    ContactId, EventId, ProgramId, Role,
+    gathering::{AttendanceMethod, GatheringEvent},
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{
+    decider::{Decider, Decision, Given, Past},
+    field::{Field, Repetition, kept},
+    text::Line,
+};
+
+/// How many contacts' presences one gathering keeps.
+const PRESENCES_LIMIT: usize = 20_000;
+
+/// What is known of a gathering.
+#[derive(Clone, Debug, Default)]
+pub enum State {
+    /// Never heard of.
+    #[default]
+    Unknown,
+    /// Planned, over or called off.
+    Known(Box<Known>),
+    /// Scheduled in error.
+    Voided,
+}
+
+/// A gathering that counts.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    name: String,
+    gathering_type: String,
+    program: Option<ProgramId>,
+    cohort: Option<String>,
+    place: Option<String>,
+    starts_at: Field<DateTime<Utc>>,
+    ends_at: Field<DateTime<Utc>>,
+    headcount: Field<u32>,
+    cancelled: bool,
+    presences: HashMap<ContactId, (Presence, EventId)>,
+}
+
+/// What is known of one contact's presence, kept small because there may be thousands.
+#[derive(Clone, Copy, Debug)]
+struct Presence {
+    standing: Standing,
+    by_import: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Registered,
+    Attended,
+    Excused,
+    Missed,
+    Voided,
+}
+
+/// What can be asked of a gathering.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    /// Plan it.
+    Schedule {
+        /// Its name.
+        name: Line,
+        /// What sort of gathering: `workshop`, `dinner`, `assessment`…
+        #[serde(rename = "type")]
+        gathering_type: Line<60>,
+        /// The program that it is part of.
+        program: Option<ProgramId>,
+        /// The cohort that it is held for.
+        cohort: Option<Line<60>>,
+        /// When it begins, where known.
+        starts_at: Option<DateTime<Utc>>,
+        /// When it ends, where known.
+        ends_at: Option<DateTime<Utc>>,
+        /// Where it takes place.
+        place: Option<Line>,
+    },
+    /// It takes place at another time.
+    Reschedule {
+        /// When it begins.
+        starts_at: DateTime<Utc>,
+        /// When it ends; absent where that is not known.
+        ends_at: Option<DateTime<Utc>>,
+    },
+    /// It does not take place.
+    Cancel {},
+    /// Somebody means to come.
+    Register {
+        /// Who.
+        contact: ContactId,
+    },
+    /// Somebody came, registered or not.
+    Attend {
+        /// Who.
+        contact: ContactId,
+        /// How it was noticed.
+        method: Option<AttendanceMethod>,
+    },
+    /// Somebody says that they cannot come.
+    Excuse {
+        /// Who.
+        contact: ContactId,
+    },
+    /// Somebody was expected and did not come.
+    Miss {
+        /// Who.
+        contact: ContactId,
+    },
+    /// What was said about somebody's presence was wrong and counts nowhere.
+    VoidPresence {
+        /// Whose presence.
+        contact: ContactId,
+    },
+    /// People were counted without being named; replaces an earlier count.
+    RecordHeadcount {
+        /// How many.
+        people: u32,
+    },
+    /// It was scheduled in error and counts nowhere.
+    Void {},
+}
+
+/// Why a command to a gathering is refused.
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Rejection {
+    /// There is no such gathering.
+    #[error("there is no such gathering: schedule it first")]
+    UnknownGathering,
+    /// It was scheduled with other fields.
+    #[error(
+        "the gathering is scheduled already, with other fields: `reschedule` changes its times; for anything \
+         else `void` it and schedule a new one"
+    )]
+    ScheduledDifferently,
+    /// It would end before it starts.
+    #[error("a gathering cannot end before it starts: give an `ends_at` at or after `starts_at`")]
+    EndsBeforeItStarts,
+    /// It does not take place.
+    #[error(
+        "the gathering was cancelled, so nobody can be present: where it took place after all, schedule it anew"
+    )]
+    Cancelled,
+    /// They were there.
+    #[error("they are recorded as having attended: where that is wrong, `void_presence` first")]
+    Attended,
+    /// They were not there.
+    #[error("they are recorded as having missed it: where that is wrong, `void_presence` first")]
+    Missed,
+    /// Too many people.
+    #[error(
+        "a gathering keeps the presence of at most {PRESENCES_LIMIT} people: schedule another for the rest"
+    )]
+    TooManyPresences,
+    /// It was voided.
+    #[error("the gathering was voided and takes no more commands: schedule a new one")]
+    Voided,
+}
+
+/// The decider of gatherings.
+pub struct Gathering;
+
+impl Decider for Gathering {
+    type Event = GatheringEvent;
+    type Command = Command;
+    type State = State;
+    type Rejection = Rejection;
+
+    const WRITERS: &'static [Role] = &[Role::Admin, Role::Staff];
+
+    fn writers(command: &Command) -> &'static [Role] {
+        match command {
+            Command::Register { .. } | Command::Attend { .. } => &[Role::Admin, Role::Staff, Role::Intake],
+            _ => Self::WRITERS,
+        }
+    }
+
+    fn decide(
+        state: &State,
+        command: Command,
+        given: &Given<'_>,
+    ) -> Result<Decision<GatheringEvent>, Rejection> {
+        match (state, command) {
+            (State::Voided, Command::Void {}) => Ok(Decision::nothing()),
+            (State::Voided, _) => Err(Rejection::Voided),
+            (
+                State::Unknown,
+                Command::Schedule { name, gathering_type, program, cohort, starts_at, ends_at, place },
+            ) => {
+                check_times(starts_at, ends_at)?;
+                Ok(Decision::one(GatheringEvent::Scheduled {
+                    name: name.into_string(),
+                    gathering_type: gathering_type.into_string(),
+                    program,
+                    cohort: cohort.map(Line::into_string),
+                    starts_at,
+                    ends_at,
+                    place: place.map(Line::into_string),
+                }))
+            }
+            (State::Unknown, _) => Err(Rejection::UnknownGathering),
+            (State::Known(gathering), command) => gathering.decide(command, given),
+        }
+    }
+
+    fn evolve(state: &mut State, event: &GatheringEvent, past: &Past<'_>) {
+        match (&mut *state, event) {
+            (_, GatheringEvent::Voided {}) => *state = State::Voided,
+            (
+                _,
+                GatheringEvent::Scheduled {
+                    name,
+                    gathering_type,
+                    program,
+                    cohort,
+                    starts_at,
+                    ends_at,
+                    place,
+                },
+            ) => {
+                let mut gathering = Known {
+                    name: name.clone(),
+                    gathering_type: gathering_type.clone(),
+                    program: *program,
+                    cohort: cohort.clone(),
+                    place: place.clone(),
+                    ..Known::default()
+                };
+                gathering.starts_at.set(*starts_at, past);
+                gathering.ends_at.set(*ends_at, past);
+                *state = State::Known(Box::new(gathering));
+            }
+            (State::Known(gathering), event) => gathering.evolve(event, past),
+            (State::Unknown | State::Voided, _) => {}
+        }
+    }
+}
+
+impl Known {
+    fn decide(&self, command: Command, given: &Given<'_>) -> Result<Decision<GatheringEvent>, Rejection> {
+        match command {
+            Command::Schedule { name, gathering_type, program, cohort, starts_at, ends_at, place } => {
+                let mut again = Repetition::new();
+                again.compare_fixed("name", Some(&self.name), Some(&name.into_string()));
+                let gathering_type = gathering_type.into_string();
+                again.compare_fixed("type", Some(&self.gathering_type), Some(&gathering_type));
+                again.compare_fixed("program", self.program.as_ref(), program.as_ref());
+                let (cohort, place) = (cohort.map(Line::into_string), place.map(Line::into_string));
+                again.compare_fixed("cohort", self.cohort.as_ref(), cohort.as_ref());
+                again.compare_fixed("place", self.place.as_ref(), place.as_ref());
+                let starts_at = starts_at.or(self.starts_at.value().copied());
+                let ends_at = ends_at.or(self.ends_at.value().copied());
+                let Decision { events, kept } = self.reschedule(starts_at, ends_at, given)?;
+                again.events.extend(events);
+                again.kept.extend(kept);
+                again.finish(given, Rejection::ScheduledDifferently)
+            }
+            Command::Reschedule { starts_at, ends_at } => self.reschedule(Some(starts_at), ends_at, given),
+            Command::Cancel {} => Ok(Decision::unless(self.cancelled, GatheringEvent::Cancelled {})),
+            Command::Register { contact } => self.mark(contact, Standing::Registered, None, given),
+            Command::Attend { contact, method } => self.mark(contact, Standing::Attended, method, given),
+            Command::Excuse { contact } => self.mark(contact, Standing::Excused, None, given),
+            Command::Miss { contact } => self.mark(contact, Standing::Missed, None, given),
+            Command::VoidPresence { contact } => Ok(self.void_presence(contact, given)),
+            Command::RecordHeadcount { people } => {
+                let comparison = self.headcount.compare(Some(&people), given.source);
+                if self.cancelled && self.headcount.value() != Some(&people) {
+                    return Err(Rejection::Cancelled);
+                }
+                Ok(comparison.decision("people", GatheringEvent::HeadcountRecorded { people }))
+            }
+            Command::Void {} => Ok(Decision::one(GatheringEvent::Voided {})),
+        }
+    }
+
+    fn reschedule(
+        &self,
+        starts_at: Option<DateTime<Utc>>,
+        ends_at: Option<DateTime<Utc>>,
+        given: &Given<'_>,
+    ) -> Result<Decision<GatheringEvent>, Rejection> {
+        let mut kept = Vec::new();
+        let starts_at = self.starts_at.settle("starts_at", starts_at, given, &mut kept);
+        let ends_at = self.ends_at.settle("ends_at", ends_at, given, &mut kept);
+        let same = starts_at.as_ref() == self.starts_at.value() && ends_at.as_ref() == self.ends_at.value();
+        if same {
+            return Ok(Decision { events: Vec::new(), kept });
+        }
+        check_times(starts_at, ends_at)?;
+        match starts_at {
+            Some(_) if self.cancelled && given.source.is_none() => Err(Rejection::Cancelled),
+            Some(starts_at) if !self.cancelled => {
+                Ok(Decision { events: vec![GatheringEvent::Rescheduled { starts_at, ends_at }], kept })
+            }
+            // An end without a beginning cannot be recorded, nor the times of what does not take place.
+            _ => Ok(Decision {
+                events: Vec::new(),
+                kept: vec![if self.cancelled { "starts_at" } else { "ends_at" }],
+            }),
+        }
+    }
+
+    fn mark(
+        &self,
+        contact: ContactId,
+        wanted: Standing,
+        method: Option<AttendanceMethod>,
+        given: &Given<'_>,
+    ) -> Result<Decision<GatheringEvent>, Rejection> {
+        let known = self.presences.get(&contact).copied();
+        let standing = known.map(|(presence, _)| presence.standing);
+        // Who attended had registered well enough.
+        let outranked = wanted == Standing::Registered && standing == Some(Standing::Attended);
+        if standing == Some(wanted) || outranked {
+            return Ok(Decision::nothing());
+        }
+        if self.cancelled {
+            return Err(Rejection::Cancelled);
+        }
+        let event = match wanted {
+            Standing::Registered => GatheringEvent::StudentRegistered { contact },
+            Standing::Attended => GatheringEvent::StudentAttended { contact, method },
+            Standing::Excused => GatheringEvent::StudentExcused { contact },
+            Standing::Missed => GatheringEvent::StudentMissed { contact },
+            Standing::Voided => return Ok(self.void_presence(contact, given)),
+        };
+        match known {
+            None if self.presences.len() >= PRESENCES_LIMIT => Err(Rejection::TooManyPresences),
+            Some(known) if given.source.is_some() => Ok(mark_from_import(contact, wanted, event, known)),
+            Some((Presence { standing: Standing::Attended, .. }, _)) => Err(Rejection::Attended),
+            Some((Presence { standing: Standing::Missed, .. }, _)) if wanted == Standing::Registered => {
+                Err(Rejection::Missed)
+            }
+            None | Some(_) => Ok(Decision::one(event)),
+        }
+    }
+
+    fn void_presence(&self, contact: ContactId, given: &Given<'_>) -> Decision<GatheringEvent> {
+        match self.presences.get(&contact) {
+            None | Some((Presence { standing: Standing::Voided, .. }, _)) => Decision::nothing(),
+            Some((presence, _)) if given.source.is_some() && !presence.by_import => kept("presence"),
+            Some((_, fact)) => Decision::one(GatheringEvent::PresenceVoided { contact, fact: *fact }),
+        }
+    }
+
+    fn evolve(&mut self, event: &GatheringEvent, past: &Past<'_>) {
+        match event {
+            GatheringEvent::Scheduled { .. } | GatheringEvent::Voided {} => {}
+            GatheringEvent::Rescheduled { starts_at, ends_at } => {
+                self.starts_at.update(Some(*starts_at), past);
+                self.ends_at.update(*ends_at, past);
+            }
+            GatheringEvent::Cancelled {} => self.cancelled = true,
+            GatheringEvent::StudentRegistered { contact } => {
+                self.marked(*contact, Standing::Registered, past);
+            }
+            GatheringEvent::StudentAttended { contact, method: _ } => {
+                self.marked(*contact, Standing::Attended, past);
+            }
+            GatheringEvent::StudentExcused { contact } => self.marked(*contact, Standing::Excused, past),
+            GatheringEvent::StudentMissed { contact } => self.marked(*contact, Standing::Missed, past),
+            GatheringEvent::PresenceVoided { contact, fact: _ } => {
+                self.marked(*contact, Standing::Voided, past);
+            }
+            GatheringEvent::HeadcountRecorded { people } => self.headcount.set(Some(*people), past),
+        }
+    }
+
+    fn marked(&mut self, contact: ContactId, standing: Standing, past: &Past<'_>) {
+        let presence = Presence { standing, by_import: past.source.is_some() };
+        self.presences.insert(contact, (presence, past.id));
+    }
+}
+
+/// What an import may say about a presence that is known already: it follows its own word, not a person's.
+fn mark_from_import(
+    contact: ContactId,
+    wanted: Standing,
+    event: GatheringEvent,
+    (presence, fact): (Presence, EventId),
+) -> Decision<GatheringEvent> {
+    match presence.standing {
+        // A row may say both that they registered and what came of it; only the latter changes anything.
+        Standing::Excused | Standing::Missed if wanted == Standing::Registered => Decision::nothing(),
+        // Registering is a plan, and what came of it is no contradiction, whoever recorded the plan.
+        Standing::Registered => Decision::one(event),
+        _ if !presence.by_import => kept("presence"),
+        Standing::Attended => Decision::all(vec![GatheringEvent::PresenceVoided { contact, fact }, event]),
+        _ => Decision::one(event),
+    }
+}
+
+fn check_times(starts_at: Option<DateTime<Utc>>, ends_at: Option<DateTime<Utc>>) -> Result<(), Rejection> {
+    match starts_at.zip(ends_at) {
+        Some((starts_at, ends_at)) if ends_at < starts_at => Err(Rejection::EndsBeforeItStarts),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::testing::{Scenario, given};
+
+    const ANN: ContactId = ContactId(Uuid::from_u128(1));
+
+    fn scheduled() -> GatheringEvent {
+        GatheringEvent::Scheduled {
+            name: "Shabbat dinner".into(),
+            gathering_type: "dinner".into(),
+            program: None,
+            cohort: None,
+            starts_at: "2024-09-06T22:00:00Z".parse().ok(),
+            ends_at: None,
+            place: None,
+        }
+    }
+
+    fn row(starts_at: &str) -> serde_json::Value {
+        json!({"name": "Shabbat dinner", "type": "dinner", "starts_at": starts_at})
+    }
+
+    fn rescheduled(starts_at: &str) -> GatheringEvent {
+        GatheringEvent::Rescheduled { starts_at: starts_at.parse().unwrap(), ends_at: None }
+    }
+
+    fn attended() -> GatheringEvent {
+        GatheringEvent::StudentAttended { contact: ANN, method: None }
+    }
+
+    fn registered() -> GatheringEvent {
+        GatheringEvent::StudentRegistered { contact: ANN }
+    }
+
+    fn missed() -> GatheringEvent {
+        GatheringEvent::StudentMissed { contact: ANN }
+    }
+
+    fn voided_presence(event: usize) -> GatheringEvent {
+        GatheringEvent::PresenceVoided { contact: ANN, fact: Scenario::<Gathering>::event_id(event) }
+    }
+
+    fn ann() -> serde_json::Value {
+        json!({"contact": ANN})
+    }
+
+    #[test]
+    fn a_gathering_is_scheduled_once() {
+        given::<Gathering>(&[])
+            .when("schedule", row("2024-09-06T22:00:00Z"))
+            .then(&[scheduled()])
+            .when("schedule", row("2024-09-06T22:00:00Z"))
+            .then_nothing()
+            .when("schedule", row("2024-09-13T22:00:00Z"))
+            .then_refused("scheduled-differently")
+            .when("schedule", json!({"name": "Shabbat dinner", "type": "lecture"}))
+            .then_refused("scheduled-differently");
+    }
+
+    #[test]
+    fn a_gathering_is_rescheduled_and_cancelled() {
+        given::<Gathering>(&[scheduled()])
+            .when("reschedule", json!({"starts_at": "2024-09-13T22:00:00Z"}))
+            .then(&[rescheduled("2024-09-13T22:00:00Z")])
+            .when("reschedule", json!({"starts_at": "2024-09-13T22:00:00Z"}))
+            .then_nothing()
+            .when("cancel", json!({}))
+            .then(&[GatheringEvent::Cancelled {}])
+            .when("cancel", json!({}))
+            .then_nothing()
+            .when("reschedule", json!({"starts_at": "2024-09-20T22:00:00Z"}))
+            .then_refused("cancelled");
+    }
+
+    #[test]
+    fn a_gathering_does_not_end_before_it_starts() {
+        let backwards = json!({"starts_at": "2024-09-06T22:00:00Z", "ends_at": "2024-09-06T21:00:00Z"});
+        given::<Gathering>(&[scheduled()])
+            .when("reschedule", backwards)
+            .then_refused("ends-before-it-starts");
+    }
+
+    #[test]
+    fn people_register_and_attend_or_come_without_registering() {
+        given::<Gathering>(&[scheduled()])
+            .when("register", ann())
+            .then(&[registered()])
+            .when("register", ann())
+            .then_nothing()
+            .when("attend", json!({"contact": ANN, "method": "scan"}))
+            .then(&[GatheringEvent::StudentAttended { contact: ANN, method: Some(AttendanceMethod::Scan) }])
+            .when("attend", ann())
+            .then_nothing()
+            .when("register", ann())
+            .then_nothing();
+        given::<Gathering>(&[scheduled()]).when("attend", ann()).then(&[attended()]);
+    }
+
+    #[test]
+    fn who_attended_did_not_miss_it_unless_that_was_wrong() {
+        given::<Gathering>(&[scheduled(), attended()])
+            .when("miss", ann())
+            .then_refused("attended")
+            .when("excuse", ann())
+            .then_refused("attended")
+            .when("void_presence", ann())
+            .then(&[voided_presence(1)])
+            .when("void_presence", ann())
+            .then_nothing()
+            .when("miss", ann())
+            .then(&[missed()])
+            .when("miss", ann())
+            .then_nothing()
+            .when("register", ann())
+            .then_refused("missed")
+            .when("excuse", ann())
+            .then(&[GatheringEvent::StudentExcused { contact: ANN }])
+            .when("attend", ann())
+            .then(&[attended()]);
+    }
+
+    #[test]
+    fn nobody_is_present_where_nothing_takes_place() {
+        given::<Gathering>(&[scheduled(), attended(), GatheringEvent::Cancelled {}])
+            .when("register", json!({"contact": Uuid::from_u128(2)}))
+            .then_refused("cancelled")
+            .when("record_headcount", json!({"people": 12}))
+            .then_refused("cancelled")
+            .imported_from("sheet")
+            .when("attend", json!({"contact": Uuid::from_u128(2)}))
+            .then_refused("cancelled")
+            .when("attend", ann())
+            .then_nothing();
+        given::<Gathering>(&[]).when("attend", ann()).then_refused("unknown-gathering");
+    }
+
+    #[test]
+    fn a_headcount_replaces_the_one_before() {
+        given::<Gathering>(&[scheduled()])
+            .when("record_headcount", json!({"people": 40}))
+            .then(&[GatheringEvent::HeadcountRecorded { people: 40 }])
+            .when("record_headcount", json!({"people": 40}))
+            .then_nothing()
+            .imported_from("sheet")
+            .when("record_headcount", json!({"people": 38}))
+            .then_nothing()
+            .then_kept(&["people"]);
+    }
+
+    #[test]
+    fn a_voided_gathering_takes_no_more_commands() {
+        given::<Gathering>(&[scheduled()])
+            .when("void", json!({}))
+            .then(&[GatheringEvent::Voided {}])
+            .when("void", json!({}))
+            .then_nothing()
+            .when("attend", ann())
+            .then_refused("voided");
+    }
+
+    #[test]
+    fn an_import_repeated_changes_nothing_and_a_changed_row_is_followed() {
+        given::<Gathering>(&[])
+            .imported_from("sheet")
+            .when("schedule", row("2024-09-06T22:00:00Z"))
+            .when("register", ann())
+            .when("attend", ann())
+            .when("schedule", row("2024-09-06T22:00:00Z"))
+            .then_nothing()
+            .when("register", ann())
+            .then_nothing()
+            .when("attend", ann())
+            .then_nothing()
+            .when("schedule", row("2024-09-13T22:00:00Z"))
+            .then(&[rescheduled("2024-09-13T22:00:00Z")])
+            .when("schedule", json!({"name": "Friday dinner", "type": "dinner"}))
+            .then_nothing()
+            .then_kept(&["name"])
+            .when("miss", ann())
+            .then(&[voided_presence(2), missed()])
+            .when("register", ann())
+            .then_nothing();
+    }
+
+    #[test]
+    fn what_a_person_said_survives_the_next_import_and_is_reported() {
+        given::<Gathering>(&[])
+            .imported_from("sheet")
+            .when("schedule", row("2024-09-06T22:00:00Z"))
+            .when("attend", ann())
+            .by_a_person()
+            .when("reschedule", json!({"starts_at": "2024-09-13T22:00:00Z"}))
+            .when("void_presence", ann())
+            .imported_from("sheet")
+            .when("schedule", row("2024-09-06T22:00:00Z"))
+            .then_nothing()
+            .then_kept(&["starts_at"])
+            .when("attend", ann())
+            .then_nothing()
+            .then_kept(&["presence"])
+            .by_a_person()
+            .when("attend", ann())
+            .then(&[attended()])
+            .imported_from("sheet")
+            .when("void_presence", ann())
+            .then_nothing()
+            .then_kept(&["presence"]);
+    }
+
+    #[test]
+    fn an_intake_token_registers_and_checks_in() {
+        assert!(Gathering::writers(&Command::Register { contact: ANN }).contains(&Role::Intake));
+        assert!(Gathering::writers(&Command::Attend { contact: ANN, method: None }).contains(&Role::Intake));
+        assert!(!Gathering::writers(&Command::Miss { contact: ANN }).contains(&Role::Intake));
+    }
+}
