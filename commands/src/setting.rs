@@ -1,0 +1,152 @@
+//! Settings: the zone and the fiscal year of the organisation. All of them live in one stream.
+
+use chrono_tz::Tz;
+use domain::{
+    Role,
+    setting::{SETTINGS, SettingEvent},
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{
+    decider::{Decider, Decision, Given, Past},
+    field::Field,
+    text::Line,
+};
+
+/// What has been chosen.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    zone: Field<String>,
+    first_month: Field<u8>,
+}
+
+/// What can be chosen.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    /// The organisation keeps its days in this zone.
+    ChooseZone {
+        /// IANA name, for example `America/New_York`.
+        zone: Line<60>,
+    },
+    /// The organisation's fiscal year begins with this month.
+    ChooseFiscalYear {
+        /// 1 for January to 12 for December.
+        #[schemars(range(min = 1, max = 12))]
+        first_month: u8,
+    },
+}
+
+/// Why a setting is refused.
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Rejection {
+    /// Settings have one id.
+    #[error("all settings live under one id: send the command to setting/{SETTINGS}")]
+    OtherId,
+    /// There is no such zone.
+    #[error("`{0}` is no time zone: use an IANA name such as America/New_York or Europe/Berlin")]
+    NotAZone(String),
+    /// There is no such month.
+    #[error("{0} is no month: use 1 for January to 12 for December")]
+    NotAMonth(u8),
+}
+
+/// The decider of settings.
+pub struct Setting;
+
+impl Decider for Setting {
+    type Event = SettingEvent;
+    type Command = Command;
+    type State = State;
+    type Rejection = Rejection;
+
+    const WRITERS: &'static [Role] = &[Role::Admin];
+
+    fn decide(
+        state: &State,
+        command: Command,
+        given: &Given<'_>,
+    ) -> Result<Decision<SettingEvent>, Rejection> {
+        if given.id != SETTINGS {
+            return Err(Rejection::OtherId);
+        }
+        match command {
+            Command::ChooseZone { zone } => {
+                let zone = zone.into_string();
+                if zone.parse::<Tz>().is_err() {
+                    return Err(Rejection::NotAZone(zone));
+                }
+                let comparison = state.zone.compare(Some(&zone), given.source);
+                Ok(comparison.decision("zone", SettingEvent::ZoneChosen { zone }))
+            }
+            Command::ChooseFiscalYear { first_month } => {
+                if !(1..=12).contains(&first_month) {
+                    return Err(Rejection::NotAMonth(first_month));
+                }
+                let comparison = state.first_month.compare(Some(&first_month), given.source);
+                Ok(comparison.decision("first_month", SettingEvent::FiscalYearChosen { first_month }))
+            }
+        }
+    }
+
+    fn evolve(state: &mut State, event: &SettingEvent, past: &Past<'_>) {
+        match event {
+            SettingEvent::ZoneChosen { zone } => state.zone.set(Some(zone.clone()), past),
+            SettingEvent::FiscalYearChosen { first_month } => {
+                state.first_month.set(Some(*first_month), past);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::given;
+
+    #[test]
+    fn the_zone_is_chosen_among_those_that_exist() {
+        given::<Setting>(&[])
+            .about(SETTINGS)
+            .when("choose_zone", json!({"zone": "America/New_York"}))
+            .then(&[SettingEvent::ZoneChosen { zone: "America/New_York".into() }])
+            .when("choose_zone", json!({"zone": "America/New_York"}))
+            .then_nothing()
+            .when("choose_zone", json!({"zone": "New York"}))
+            .then_refused("not-a-zone");
+    }
+
+    #[test]
+    fn the_fiscal_year_begins_with_a_month() {
+        given::<Setting>(&[])
+            .about(SETTINGS)
+            .when("choose_fiscal_year", json!({"first_month": 7}))
+            .then(&[SettingEvent::FiscalYearChosen { first_month: 7 }])
+            .when("choose_fiscal_year", json!({"first_month": 7}))
+            .then_nothing()
+            .when("choose_fiscal_year", json!({"first_month": 0}))
+            .then_refused("not-a-month")
+            .when("choose_fiscal_year", json!({"first_month": 13}))
+            .then_refused("not-a-month");
+    }
+
+    #[test]
+    fn there_is_only_one_stream_of_settings() {
+        given::<Setting>(&[]).when("choose_zone", json!({"zone": "UTC"})).then_refused("other-id");
+    }
+
+    #[test]
+    fn what_a_person_chose_survives_an_import() {
+        given::<Setting>(&[])
+            .about(SETTINGS)
+            .when("choose_zone", json!({"zone": "UTC"}))
+            .imported_from("sheet")
+            .when("choose_zone", json!({"zone": "Europe/Berlin"}))
+            .then_nothing()
+            .then_kept(&["zone"]);
+    }
+}
