@@ -4,12 +4,22 @@
 //! in that order. The one loop in [`execution`] loads, decides, appends and retries for all of them.
 
 pub mod command;
+pub mod contact;
+pub mod conversation;
 pub mod deal;
 pub mod decider;
 mod description;
+pub mod enrolment;
 pub mod execution;
 mod field;
+pub mod fund;
+pub mod gathering;
+pub mod gift;
 mod identity;
+pub mod lead;
+pub mod member;
+pub mod program;
+pub mod setting;
 mod stream_execution;
 #[cfg(test)]
 mod testing;
@@ -22,5 +32,15 @@ pub use execution::{CommandError, Commands, Registry};
 
 /// Every decider, one line each.
 pub fn all(registry: &mut impl Registry) {
+    registry.register::<contact::Contact>();
+    registry.register::<lead::Lead>();
     registry.register::<deal::Deal>();
+    registry.register::<conversation::Conversation>();
+    registry.register::<program::Program>();
+    registry.register::<enrolment::Enrolment>();
+    registry.register::<gathering::Gathering>();
+    registry.register::<gift::Gift>();
+    registry.register::<fund::Fund>();
+    registry.register::<member::Member>();
+    registry.register::<setting::Setting>();
 }
