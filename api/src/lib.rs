@@ -1,1 +1,9 @@
-//! (being written)
+//! THE DOORS: HTTP, the pages, and the command line, and the wiring behind them. No kind and no view is named
+//! here outside the pages; they come from the registries.
+
+mod clock;
+pub mod http;
+pub mod rapport;
+pub mod tokens;
+
+pub use rapport::Rapport;

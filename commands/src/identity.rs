@@ -19,6 +19,11 @@ pub(crate) fn command_of_key(key: CommandKey) -> Uuid {
     derived(&[b"command", &key.0])
 }
 
+/// The id of a member of staff who is known by the name of their token.
+pub(crate) fn member_id(name: &str) -> Uuid {
+    derived(&[b"member", name.as_bytes()])
+}
+
 fn derived(parts: &[&[u8]]) -> Uuid {
     let mut hash = Sha256::new();
     for part in parts {

@@ -3,10 +3,12 @@
 use domain::{Role, member::MemberEvent};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use crate::{
     decider::{Decider, Decision, Given, Past},
     field::{Field, Repetition},
+    identity,
     text::Line,
 };
 
@@ -87,6 +89,11 @@ pub enum Rejection {
 
 /// The decider of members of staff.
 pub struct Member;
+
+/// The id of the member of staff who bears a token of this name, so that granting it twice is about one member.
+pub fn id_of(name: &str) -> Uuid {
+    identity::member_id(name)
+}
 
 impl Decider for Member {
     type Event = MemberEvent;

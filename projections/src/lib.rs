@@ -6,14 +6,17 @@
 mod amounts;
 mod check;
 mod follower;
+pub mod moment;
 mod page;
 mod past;
 mod period;
 pub mod pipeline;
 mod projection;
 mod rebuild;
+mod rows;
 mod snapshot;
 mod tables;
+mod tally;
 #[cfg(test)]
 mod testing;
 mod view;
@@ -25,7 +28,8 @@ pub use page::Page;
 pub use past::KnownAt;
 pub use projection::{ApplyError, Projection, Shows, ViewError};
 pub use rebuild::RebuildError;
-pub use tables::{Revealed, Tables, read_set};
+pub use rows::Rows;
+pub use tables::{Revealed, Tables, read_tally};
 pub use view::{Description, Registry, descriptions};
 pub use view_file::FileError;
 pub use views::{Answered, AskError, Phase, Question, Status, Views};

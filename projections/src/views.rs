@@ -227,6 +227,11 @@ impl Views {
         self.shared.store.head()
     }
 
+    /// The zone in which the organisation keeps its days.
+    pub async fn zone(&self) -> Result<chrono_tz::Tz, ReadError> {
+        crate::moment::zone(&*self.shared.store).await
+    }
+
     /// What is known of a view without its types.
     pub fn description(&self, name: &str) -> Result<Description, AskError> {
         Ok(self.shared.find(name)?.view.description.clone())

@@ -1,0 +1,140 @@
+//! `GET /docs`: the OpenAPI document as a page that people can browse.
+
+use axum::{
+    extract::{Request, State},
+    http::{StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Redirect, Response},
+};
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::{App, openapi, page};
+
+/// The page.
+pub(super) async fn page(State(app): State<App>) -> Response {
+    let document = openapi::describe(&app.rapport.commands.describe(), &projections::descriptions());
+    page::page("API", &content(&document))
+}
+
+/// A person who opens a page without having signed in is shown where to do so, not a problem in JSON.
+pub(super) async fn ask_people_to_sign_in(request: Request, next: Next) -> Response {
+    let accepts =
+        request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let person = request.method().is_safe() && accepts.contains("text/html");
+    let response = next.run(request).await;
+    if person && response.status() == StatusCode::UNAUTHORIZED {
+        return Redirect::to("/session").into_response();
+    }
+    response
+}
+
+const SECTIONS: &[(&str, &str)] = &[
+    ("commands", "Commands: the only way to change anything"),
+    ("views", "Views: what people ask"),
+    ("events", "Events: the log itself"),
+    ("upkeep", "Upkeep"),
+    ("tokens", "Tokens"),
+    ("about", "About this server"),
+];
+
+fn content(document: &Value) -> Markup {
+    html! {
+        h1 { "Rapport API" }
+        p.hint { (document["info"]["description"].as_str().unwrap_or_default()) }
+        nav {
+            @for (tag, _) in SECTIONS { a href={ "#" (tag) } { (tag) } }
+            a href="/openapi.json" { "openapi.json" }
+        }
+        @for (tag, title) in SECTIONS {
+            h2 id=(tag) { (title) }
+            @for (path, operations) in document["paths"].as_object().into_iter().flatten() {
+                @for (method, operation) in operations.as_object().into_iter().flatten() {
+                    @if operation["tags"][0].as_str() == Some(tag) {
+                        (operation_of(document, path, method, operation))
+                    }
+                }
+            }
+        }
+        h2 id="schemas" { "Schemas" }
+        @for (name, schema) in document["components"]["schemas"].as_object().into_iter().flatten() {
+            details id={ "schema-" (name) } {
+                summary { code { (name) } }
+                div { (pretty(schema)) }
+            }
+        }
+    }
+}
+
+fn operation_of(document: &Value, path: &str, method: &str, operation: &Value) -> Markup {
+    let text = |name: &str| operation[name].as_str().unwrap_or_default().to_owned();
+    html! {
+        details id=(text("operationId")) {
+            summary { b class=(method) { (method.to_uppercase()) } code { (path) } span.hint { (text("summary")) } }
+            div {
+                p { (text("description")) }
+                @if let Some(parameters) = operation["parameters"].as_array() {
+                    table {
+                        tr { th { "Parameter" } th { "In" } th { "What it is" } }
+                        @for parameter in parameters {
+                            tr {
+                                td { code { (parameter["name"].as_str().unwrap_or_default()) } }
+                                td { (parameter["in"].as_str().unwrap_or_default()) }
+                                td { (parameter["description"].as_str().unwrap_or_default()) (choices(document, &parameter["schema"])) }
+                            }
+                        }
+                    }
+                }
+                @for (kind, content) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
+                    p { "Body " code { (kind) } }
+                    (pretty(&shown(document, &content["schema"])))
+                }
+                table {
+                    tr { th { "Answer" } th { "What it means" } }
+                    @for (status, response) in operation["responses"].as_object().into_iter().flatten() {
+                        tr {
+                            td { code { (status) } }
+                            td { (response["description"].as_str().unwrap_or("a problem")) (answer(response)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The values that a parameter may have, where they can be listed.
+fn choices(document: &Value, schema: &Value) -> Markup {
+    let schema = followed(document, schema);
+    let plain = schema["enum"].as_array().into_iter().flatten();
+    let described = schema["oneOf"].as_array().into_iter().flatten();
+    let values: Vec<&str> = plain
+        .chain(described.flat_map(|one| one["const"].is_string().then_some(&one["const"])))
+        .filter_map(Value::as_str)
+        .collect();
+    html! { @if !values.is_empty() { " " span.hint { "(" (values.join(" | ")) ")" } } }
+}
+
+/// A link to the schema of an answer.
+fn answer(response: &Value) -> Markup {
+    let contents = response["content"].as_object().into_iter().flatten();
+    let names: Vec<&str> =
+        contents.filter_map(|(_, content)| content["schema"]["$ref"].as_str()?.rsplit('/').next()).collect();
+    html! { @for name in names { " " a href={ "#schema-" (name) } { code { (name) } } } }
+}
+
+fn followed<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    schema["$ref"]
+        .as_str()
+        .and_then(|reference| document.pointer(reference.strip_prefix('#')?))
+        .unwrap_or(schema)
+}
+
+/// A body's schema with its first reference followed, which is where the commands are.
+fn shown(document: &Value, schema: &Value) -> Value {
+    followed(document, schema.get("allOf").and_then(|all| all.get(0)).unwrap_or(schema)).clone()
+}
+
+fn pretty(value: &Value) -> Markup {
+    html! { pre { (serde_json::to_string_pretty(value).unwrap_or_default()) } }
+}

@@ -1,0 +1,92 @@
+//! `/tokens`: granted and revoked by administrators, and recorded like everything else.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use commands::{Body, Command, Sender, member};
+use domain::{Kind, Role};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{App, Caller, Problem};
+use crate::{clock::now, tokens::TokenError};
+
+/// Whom to give which role.
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Grant {
+    /// The name under which their events are recorded.
+    name: String,
+    /// What they may do.
+    role: Role,
+}
+
+/// Every token, without its secret.
+pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Value>, Problem> {
+    caller.must_be(&[Role::Admin])?;
+    let tokens: Vec<Value> = app
+        .rapport
+        .tokens
+        .all()
+        .into_iter()
+        .map(|token| {
+            json!({ "name": token.name, "role": token.role, "granted_at": token.granted_at, "revoked_at": token.revoked_at })
+        })
+        .collect();
+    Ok(Json(json!({ "rows": tokens })))
+}
+
+/// Grants a token; the answer is the only place where its secret is ever seen.
+pub(super) async fn grant(State(app): State<App>, caller: Caller, body: Bytes) -> Result<Response, Problem> {
+    caller.must_be(&[Role::Admin])?;
+    let grant: Grant =
+        serde_json::from_slice(&body).map_err(|error| Problem::malformed(error.to_string()))?;
+    let token = app.rapport.tokens.grant(&grant.name, grant.role, now())?;
+    let asked = [json!({"join": {"name": grant.name}}), json!({"grant_token": {"role": grant.role}})];
+    record(&app, &caller, &grant.name, &asked).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "name": grant.name, "role": grant.role, "token": token })))
+        .into_response())
+}
+
+/// Revokes a token.
+pub(super) async fn revoke(
+    State(app): State<App>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    caller.must_be(&[Role::Admin])?;
+    app.rapport.tokens.revoke(&name, now())?;
+    record(&app, &caller, &name, &[json!({"revoke_token": {}})]).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn record(app: &App, caller: &Caller, name: &str, asked: &[Value]) -> Result<(), Problem> {
+    for body in asked {
+        let body = Body::parse(body.to_string().as_bytes())?;
+        let sender = Sender { by: caller.actor(), role: caller.role };
+        let id = member::id_of(name);
+        app.rapport
+            .commands
+            .execute(Command { kind: Kind::Member, id, body, sender, key: None, if_match: None })
+            .await?;
+    }
+    Ok(())
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        let detail = error.to_string();
+        match error {
+            TokenError::Unknown(_) => Self::not_found(detail),
+            TokenError::Taken(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "token/taken", "A rule says no", detail)
+            }
+            TokenError::BadName => Self::malformed(detail).at(Some("name".to_owned())),
+            TokenError::TooMany | TokenError::Io(_) | TokenError::Malformed(_) => Self::unavailable(detail),
+        }
+    }
+}

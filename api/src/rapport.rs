@@ -1,0 +1,44 @@
+//! The product, wired together: the folder, the log, the commands, the views and the tokens of one
+//! organisation.
+
+use std::{path::Path, sync::Arc};
+
+use commands::Commands;
+use domain::{EventStore, Keyring};
+use projections::Views;
+use store::{DataFolder, EmbeddedStore, Options};
+
+use crate::tokens::Tokens;
+
+/// Everything that answers: opened once per process.
+pub struct Rapport {
+    /// The folder; held for as long as this lives.
+    pub folder: DataFolder,
+    /// The log.
+    pub store: Arc<dyn EventStore>,
+    /// The embedded log, for its figures.
+    pub embedded: Arc<EmbeddedStore>,
+    /// Opens what is personal, for those who may see it.
+    pub keyring: Arc<dyn Keyring>,
+    /// The only way to change anything.
+    pub commands: Commands,
+    /// The questions.
+    pub views: Views,
+    /// Who may come in.
+    pub tokens: Tokens,
+}
+
+impl Rapport {
+    /// Opens a data folder, which is created where there is none. Must be called within a runtime.
+    pub fn open(folder: &Path) -> anyhow::Result<Arc<Self>> {
+        let folder = DataFolder::open(folder)?;
+        let embedded = EmbeddedStore::open(&folder, Options::default())?;
+        let store: Arc<dyn EventStore> = Arc::clone(&embedded) as _;
+        let keyring = embedded.keyring();
+        let commands = Commands::new(Arc::clone(&store));
+        let runtime = tokio::runtime::Handle::current();
+        let views = Views::open(Arc::clone(&store), Arc::clone(&keyring), &folder.views()?, runtime)?;
+        let tokens = Tokens::open(&folder.path().join("tokens.json"))?;
+        Ok(Arc::new(Self { folder, store, embedded, keyring, commands, views, tokens }))
+    }
+}
