@@ -475,3 +475,26 @@ fn rejects_of_a_later_table_are_imported_alone() {
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0].command, "attend");
 }
+
+#[test]
+fn the_zone_of_the_source_is_kept_where_it_states_one() {
+    let toml = Map::text("gdq-gifts").unwrap().replace("format =", "zone = \"America/New_York\"\nformat =");
+    let folder = folder(&[
+        ("a.csv", "gift_no,campaign,donor_id,date,amount\n1,c,,2010-01-02T20:00:00,1\n"),
+        ("b.csv", "gift_no,campaign,donor_id,date,amount\n2,c,,2010-01-02T20:00:00Z,1\n"),
+    ]);
+    let map = Map::parse(&toml).unwrap();
+    let moments: Vec<_> = open(&map, folder.path(), &["a.csv", "b.csv"])
+        .unwrap()
+        .flat_map(|row| row.unwrap().outcome.unwrap())
+        .map(|line| {
+            let body = BatchLine::parse(line.json.as_bytes()).unwrap().body;
+            (body.occurred_at.unwrap().to_rfc3339(), body.source.unwrap().zone.unwrap())
+        })
+        .collect();
+    let zone = || "America/New_York".to_owned();
+    assert_eq!(
+        moments,
+        [("2010-01-03T01:00:00+00:00".to_owned(), zone()), ("2010-01-02T20:00:00+00:00".to_owned(), zone()),]
+    );
+}
