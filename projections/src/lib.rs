@@ -5,6 +5,7 @@
 
 mod amounts;
 mod check;
+pub mod contacts;
 mod follower;
 pub mod moment;
 mod page;
@@ -36,5 +37,6 @@ pub use views::{Answered, AskError, Phase, Question, Status, Views};
 
 /// Every projection, one line each.
 pub fn all(registry: &mut impl Registry) {
+    registry.register::<contacts::Contacts>();
     registry.register::<pipeline::Pipeline>();
 }

@@ -1,0 +1,611 @@
+//! Who is it, and how can they be reached? One contact with everything known of them, or a search by name,
+//! email, identity, tag and form.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{
+    Event, Kind, Personal, Recorded, Role,
+    contact::{
+        ConsentChannel, ConsentPurpose, ContactEvent, ContactForm, Detail, LawfulBasis, RelationshipKind,
+    },
+};
+use rusqlite::{
+    Row, params, params_from_iter,
+    types::{Type, Value},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+use crate::{
+    page::Page,
+    projection::{ApplyError, Projection, Shows, ViewError},
+    tables::Tables,
+};
+
+/// The projection.
+pub struct Contacts;
+
+/// What can be asked about contacts: one of them by `id`, or those that meet every other condition.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Query {
+    /// This contact, with everything known of it.
+    id: Option<Uuid>,
+    /// Words of the name, or how they begin, in any order; accents and capitals do not matter.
+    name: Option<String>,
+    /// The email address, whole; capitals do not matter.
+    email: Option<String>,
+    /// The platform of `identity`: `mastodon`, `student-number`…
+    platform: Option<String>,
+    /// The handle, address or number on `platform`, exactly.
+    identity: Option<String>,
+    /// Only contacts with this tag.
+    tag: Option<String>,
+    /// Only contacts of this form.
+    form: Option<ContactForm>,
+}
+
+/// One contact, or a page of those found, in the order in which they were registered.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum View {
+    /// Everything known of one contact.
+    Card(Box<Card>),
+    /// Those found.
+    Found {
+        /// One row a contact.
+        rows: Vec<FoundRow>,
+        /// The cursor of the next page.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next: Option<String>,
+    },
+}
+
+/// A contact found.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct FoundRow {
+    id: Uuid,
+    form: ContactForm,
+    /// Absent where none was ever given, empty where it was forgotten.
+    name: Option<String>,
+    /// Every address, the one linked first in front.
+    emails: Vec<String>,
+    tags: Vec<String>,
+    #[serde(skip)]
+    number: i64,
+}
+
+/// Everything known of one contact.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Card {
+    id: Uuid,
+    form: ContactForm,
+    /// Absent where none was ever given, empty where it was forgotten.
+    name: Option<String>,
+    registered_at: DateTime<Utc>,
+    details: BTreeMap<Detail, String>,
+    identities: Vec<Identity>,
+    tags: Vec<String>,
+    consents: Vec<Consent>,
+    relationships: Vec<Relationship>,
+}
+
+/// A handle under which the contact can be found now.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Identity {
+    platform: String,
+    handle: String,
+    verified: bool,
+    linked_at: DateTime<Utc>,
+}
+
+/// Whether the contact may be written to for a purpose.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Consent {
+    purpose: ConsentPurpose,
+    channel: ConsentChannel,
+    /// Whether it holds now.
+    in_force: bool,
+    /// On what ground it was given last.
+    basis: Option<LawfulBasis>,
+    given_at: Option<DateTime<Utc>>,
+    /// Where the proof lies.
+    proof: Option<String>,
+    withdrawn_at: Option<DateTime<Utc>>,
+}
+
+/// A relationship that lasts, told by either side.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Relationship {
+    #[serde(rename = "relationship")]
+    kind: RelationshipKind,
+    /// `to` where this contact is it of the other (a member of the other household), `from` where the other is
+    /// it of this one.
+    direction: Direction,
+    contact: Uuid,
+    form: ContactForm,
+    name: Option<String>,
+    since: Option<NaiveDate>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Direction {
+    To,
+    From,
+}
+
+impl Projection for Contacts {
+    const NAME: &'static str = "contacts";
+    const QUESTION: &'static str = "Who is it, how can they be reached, and may they be written to?";
+    const VERSION: u32 = 1;
+    const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Auditor];
+    const SHOWS: Shows = Shows::People;
+    const KINDS: &'static [Kind] = &[Kind::Contact];
+    // A personal column is never NULL, so that emptying it cannot turn what is absent into what is forgotten:
+    // `named` and `proven` say whether something was given. Links of identities are kept as they came, because
+    // which link an unlinking ends is seen by the handle, and only the question may look at that.
+    const TABLES: &'static str = "
+        CREATE TABLE contacts (
+            number INTEGER PRIMARY KEY, contact BLOB NOT NULL UNIQUE, form TEXT NOT NULL,
+            registered_at INTEGER NOT NULL, named INTEGER NOT NULL, subject BLOB NOT NULL,
+            name PERSONAL TEXT NOT NULL
+        );
+        CREATE TABLE details (
+            contact BLOB, detail TEXT, subject BLOB NOT NULL, value PERSONAL TEXT NOT NULL,
+            PRIMARY KEY (contact, detail)
+        ) WITHOUT ROWID;
+        CREATE TABLE identities (
+            contact BLOB, position INTEGER, platform TEXT NOT NULL, linked INTEGER NOT NULL,
+            verified INTEGER NOT NULL, linked_at INTEGER NOT NULL, subject BLOB NOT NULL,
+            handle PERSONAL TEXT NOT NULL, PRIMARY KEY (contact, position)
+        ) WITHOUT ROWID;
+        CREATE TABLE tags (contact BLOB, tag TEXT, PRIMARY KEY (contact, tag)) WITHOUT ROWID;
+        CREATE TABLE consents (
+            contact BLOB, purpose TEXT, channel TEXT, basis TEXT, given_at INTEGER, withdrawn_at INTEGER,
+            proven INTEGER NOT NULL, subject BLOB NOT NULL, proof PERSONAL TEXT NOT NULL,
+            PRIMARY KEY (contact, purpose, channel)
+        ) WITHOUT ROWID;
+        CREATE TABLE relationships (
+            contact BLOB, relationship TEXT, other BLOB, since TEXT, PRIMARY KEY (contact, relationship, other)
+        ) WITHOUT ROWID;";
+    // People are looked up by what is theirs, so the handles and the words of the names are indexed. Both follow
+    // their column by themselves (an index always does, the search through its triggers): emptying the column
+    // empties them, and with secure-delete nothing stays behind in the pages.
+    const INDEXES: &'static str = "
+        CREATE INDEX contacts_by_form ON contacts (form);
+        CREATE INDEX identities_by_handle ON identities (handle COLLATE NOCASE, platform);
+        CREATE INDEX tags_by_tag ON tags (tag);
+        CREATE INDEX relationships_by_other ON relationships (other);
+        CREATE VIRTUAL TABLE name_search USING fts5 (
+            name, content = 'contacts', content_rowid = 'number', tokenize = 'unicode61 remove_diacritics 2',
+            prefix = '1 2 3'
+        );
+        INSERT INTO name_search (name_search, rank) VALUES ('secure-delete', 1);
+        INSERT INTO name_search (name_search) VALUES ('rebuild');
+        CREATE TRIGGER name_given AFTER INSERT ON contacts BEGIN
+            INSERT INTO name_search (rowid, name) VALUES (new.number, new.name);
+        END;
+        CREATE TRIGGER name_changed AFTER UPDATE OF name ON contacts BEGIN
+            INSERT INTO name_search (name_search, rowid, name) VALUES ('delete', old.number, old.name);
+            INSERT INTO name_search (rowid, name) VALUES (new.number, new.name);
+        END;
+        CREATE TRIGGER name_gone AFTER DELETE ON contacts BEGIN
+            INSERT INTO name_search (name_search, rowid, name) VALUES ('delete', old.number, old.name);
+        END;";
+    type Query = Query;
+    type View = View;
+
+    fn apply(tables: &Tables, recorded: &Recorded) -> Result<(), ApplyError> {
+        let Event::Contact(event) = &recorded.event else { return Ok(()) };
+        let contact = recorded.stream.id;
+        match event {
+            ContactEvent::Registered { form, name } => {
+                register(tables, recorded, *form, name.as_ref())?;
+            }
+            ContactEvent::Renamed { name } => {
+                tables.execute(
+                    "UPDATE contacts SET named = 1, subject = ?2, name = ?3 WHERE contact = ?1",
+                    params![contact, name.subject().0, tables.reveal(name)],
+                )?;
+            }
+            ContactEvent::DetailChanged { detail, value: Some(value) } => {
+                tables.execute(
+                    "INSERT OR REPLACE INTO details VALUES (?1, ?2, ?3, ?4)",
+                    params![contact, word(detail), value.subject().0, tables.reveal(value)],
+                )?;
+            }
+            ContactEvent::DetailChanged { detail, value: None } => {
+                let sql = "DELETE FROM details WHERE contact = ?1 AND detail = ?2";
+                tables.execute(sql, params![contact, word(detail)])?;
+            }
+            ContactEvent::IdentityLinked { platform, handle, verified } => {
+                link(tables, recorded, platform, handle, Some(*verified))?;
+            }
+            ContactEvent::IdentityUnlinked { platform, handle } => {
+                link(tables, recorded, platform, handle, None)?;
+            }
+            ContactEvent::Tagged { tag } => {
+                tables.execute("INSERT OR IGNORE INTO tags VALUES (?1, ?2)", params![contact, tag])?;
+            }
+            ContactEvent::Untagged { tag } => {
+                tables.execute("DELETE FROM tags WHERE contact = ?1 AND tag = ?2", params![contact, tag])?;
+            }
+            ContactEvent::ConsentGiven { purpose, channel, basis, proof } => {
+                consent(tables, recorded, (*purpose, *channel), *basis, proof.as_ref())?;
+            }
+            ContactEvent::ConsentWithdrawn { purpose, channel } => {
+                withdraw(tables, recorded, (*purpose, *channel))?;
+            }
+            ContactEvent::RelationshipStarted { relationship, to, since } => {
+                tables.execute(
+                    "INSERT OR REPLACE INTO relationships VALUES (?1, ?2, ?3, ?4)",
+                    params![contact, word(relationship), to.0, since.map(|day| day.to_string())],
+                )?;
+            }
+            ContactEvent::RelationshipEnded { relationship, to } => {
+                tables.execute(
+                    "DELETE FROM relationships WHERE contact = ?1 AND relationship = ?2 AND other = ?3",
+                    params![contact, word(relationship), to.0],
+                )?;
+            }
+            ContactEvent::Voided {} => forget(tables, contact)?,
+        }
+        Ok(())
+    }
+
+    fn view(tables: &Tables, query: Query, page: &Page) -> Result<Option<View>, ViewError> {
+        let Query { id, name, email, platform, identity, tag, form } = &query;
+        match id {
+            None => find(tables, &query, page).map(Some),
+            Some(id) => {
+                let texts = [name, email, platform, identity, tag];
+                if texts.into_iter().any(Option::is_some) || form.is_some() {
+                    return Err(ViewError::query("id", "names one contact: leave the other conditions out"));
+                }
+                Ok(card(tables, *id)?.map(|card| View::Card(Box::new(card))))
+            }
+        }
+    }
+}
+
+fn register(
+    tables: &Tables,
+    recorded: &Recorded,
+    form: ContactForm,
+    name: Option<&Personal<String>>,
+) -> Result<(), ApplyError> {
+    let contact = recorded.stream.id;
+    let subject = name.map_or(contact, |name| name.subject().0);
+    let name = name.map(|name| tables.reveal(name));
+    // The position makes a number that grows, is the same after a rebuild, and is small where it is repeated.
+    tables.execute(
+        "INSERT INTO contacts VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce(?7, ''))",
+        params![
+            recorded.position.0,
+            contact,
+            word(form),
+            recorded.happened_at().timestamp_micros(),
+            name.is_some(),
+            subject,
+            name
+        ],
+    )?;
+    Ok(())
+}
+
+/// Notes that a handle was linked, verified or not, or unlinked.
+fn link(
+    tables: &Tables,
+    recorded: &Recorded,
+    platform: &str,
+    handle: &Personal<String>,
+    linked: Option<bool>,
+) -> Result<(), ApplyError> {
+    tables.execute(
+        "INSERT INTO identities VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![
+            recorded.stream.id,
+            recorded.position.0,
+            platform,
+            linked.is_some(),
+            linked.unwrap_or_default(),
+            recorded.happened_at().timestamp_micros(),
+            handle.subject().0,
+            tables.reveal(handle)
+        ],
+    )?;
+    Ok(())
+}
+
+fn consent(
+    tables: &Tables,
+    recorded: &Recorded,
+    (purpose, channel): (ConsentPurpose, ConsentChannel),
+    basis: LawfulBasis,
+    proof: Option<&Personal<String>>,
+) -> Result<(), ApplyError> {
+    let contact = recorded.stream.id;
+    let subject = proof.map_or(contact, |proof| proof.subject().0);
+    let proof = proof.map(|proof| tables.reveal(proof));
+    tables.execute(
+        "INSERT OR REPLACE INTO consents VALUES (?1, ?2, ?3, ?4, ?5, NULL, ?6, ?7, coalesce(?8, ''))",
+        params![
+            contact,
+            word(purpose),
+            word(channel),
+            word(basis),
+            recorded.happened_at().timestamp_micros(),
+            proof.is_some(),
+            subject,
+            proof
+        ],
+    )?;
+    Ok(())
+}
+
+/// Who says no before ever having said yes has said no all the same.
+fn withdraw(
+    tables: &Tables,
+    recorded: &Recorded,
+    (purpose, channel): (ConsentPurpose, ConsentChannel),
+) -> Result<(), ApplyError> {
+    let at = recorded.happened_at().timestamp_micros();
+    tables.execute(
+        "INSERT INTO consents VALUES (?1, ?2, ?3, NULL, NULL, ?4, 0, ?1, '')
+         ON CONFLICT DO UPDATE SET withdrawn_at = excluded.withdrawn_at",
+        params![recorded.stream.id, word(purpose), word(channel), at],
+    )?;
+    Ok(())
+}
+
+/// Takes out all that is known of a contact. What others say of it stays, and is not shown.
+fn forget(tables: &Tables, contact: Uuid) -> Result<(), ApplyError> {
+    for sql in [
+        "DELETE FROM contacts WHERE contact = ?1",
+        "DELETE FROM details WHERE contact = ?1",
+        "DELETE FROM identities WHERE contact = ?1",
+        "DELETE FROM tags WHERE contact = ?1",
+        "DELETE FROM consents WHERE contact = ?1",
+        "DELETE FROM relationships WHERE contact = ?1",
+    ] {
+        tables.execute(sql, [contact])?;
+    }
+    Ok(())
+}
+
+/// Those who meet every condition, page by page.
+fn find(tables: &Tables, query: &Query, page: &Page) -> Result<View, ViewError> {
+    let (mut conditions, mut values) = conditions(query)?;
+    conditions.push("number > ?");
+    values.push(Value::Integer(page.after::<i64>()?.unwrap_or_default()));
+    values.push(Value::Integer(i64::try_from(page.fetch()).unwrap_or(i64::MAX)));
+    let sql = format!(
+        "SELECT number, contact, form, named, name FROM contacts WHERE {} ORDER BY number LIMIT ?",
+        conditions.join(" AND ")
+    );
+    let mut rows = tables.rows(&sql, params_from_iter(values), |row| {
+        Ok(FoundRow {
+            number: row.get(0)?,
+            id: row.get(1)?,
+            form: read_word(row, 2)?,
+            name: given(row, 3, 4)?,
+            emails: Vec::new(),
+            tags: Vec::new(),
+        })
+    })?;
+    let next = page.cut(&mut rows, |row| row.number);
+    for row in &mut rows {
+        let addresses = identities(tables, row.id)?.into_iter().filter(|identity| identity.platform == EMAIL);
+        row.emails = addresses.map(|identity| identity.handle).collect();
+        row.tags = tags(tables, row.id)?;
+    }
+    Ok(View::Found { rows, next })
+}
+
+/// The platform of email addresses.
+const EMAIL: &str = "email";
+
+/// Contacts to whom a handle was linked and not unlinked since.
+macro_rules! linked_by {
+    ($exactly:literal) => {
+        concat!(
+            "contact IN (SELECT i.contact FROM identities AS i
+                WHERE i.handle = ? COLLATE NOCASE AND i.platform = ? AND i.linked ",
+            $exactly,
+            " AND NOT EXISTS (SELECT 1 FROM identities AS later
+                WHERE later.contact = i.contact AND later.position > i.position AND NOT later.linked
+                    AND later.platform = i.platform AND later.handle = i.handle))"
+        )
+    };
+}
+
+/// The conditions of a search and their values, only those asked for, so that each can use its index.
+fn conditions(query: &Query) -> Result<(Vec<&'static str>, Vec<Value>), ViewError> {
+    let (mut conditions, mut values) = (Vec::new(), Vec::new());
+    if let Some(name) = &query.name {
+        conditions.push("number IN (SELECT rowid FROM name_search WHERE name_search MATCH ?)");
+        values.push(Value::Text(search_words(name)?));
+    }
+    if let Some(email) = &query.email {
+        conditions.push(linked_by!(""));
+        values.extend([not_empty("email", email)?, Value::Text(EMAIL.to_owned())]);
+    }
+    match (&query.platform, &query.identity) {
+        (Some(platform), Some(identity)) => {
+            conditions.push(linked_by!("AND i.handle = ?"));
+            let identity = not_empty("identity", identity)?;
+            values.extend([identity.clone(), Value::Text(platform.clone()), identity]);
+        }
+        (Some(_), None) => return Err(ViewError::query("identity", "is missing: say which on the platform")),
+        (None, Some(_)) => return Err(ViewError::query("platform", "is missing: say where the identity is")),
+        (None, None) => {}
+    }
+    if let Some(tag) = &query.tag {
+        conditions.push("contact IN (SELECT contact FROM tags WHERE tag = ?)");
+        values.push(Value::Text(tag.clone()));
+    }
+    if let Some(form) = query.form {
+        conditions.push("form = ?");
+        values.push(Value::Text(word(form)));
+    }
+    Ok((conditions, values))
+}
+
+/// What was forgotten is empty, and must not be found by asking for nothing.
+fn not_empty(field: &str, text: &str) -> Result<Value, ViewError> {
+    if text.is_empty() {
+        return Err(ViewError::query(field, "is empty"));
+    }
+    Ok(Value::Text(text.to_owned()))
+}
+
+/// Every word in quotes, so that nothing in it is taken for the search's own grammar, and open at its end.
+fn search_words(name: &str) -> Result<String, ViewError> {
+    let words = name.split_whitespace().filter(|word| word.chars().any(char::is_alphanumeric));
+    let quoted: Vec<_> = words.map(|word| format!("\"{}\"*", word.replace('"', "\"\""))).collect();
+    if quoted.is_empty() || name.len() > 300 {
+        return Err(ViewError::query("name", "takes one or more words of a name, at most 300 bytes"));
+    }
+    Ok(quoted.join(" "))
+}
+
+/// Everything known of one contact.
+fn card(tables: &Tables, contact: Uuid) -> Result<Option<Card>, ViewError> {
+    let sql = "SELECT form, named, name, registered_at FROM contacts WHERE contact = ?1";
+    let card = tables.row(sql, [contact], |row| {
+        Ok(Card {
+            id: contact,
+            form: read_word(row, 0)?,
+            name: given(row, 1, 2)?,
+            registered_at: moment(row.get(3)?),
+            details: BTreeMap::new(),
+            identities: Vec::new(),
+            tags: Vec::new(),
+            consents: Vec::new(),
+            relationships: Vec::new(),
+        })
+    })?;
+    let Some(card) = card else { return Ok(None) };
+    let sql = "SELECT detail, value FROM details WHERE contact = ?1";
+    let details = tables.rows(sql, [contact], |row| Ok((read_word(row, 0)?, row.get(1)?)))?;
+    Ok(Some(Card {
+        details: details.into_iter().collect(),
+        identities: identities(tables, contact)?,
+        tags: tags(tables, contact)?,
+        consents: consents(tables, contact)?,
+        relationships: relationships(tables, contact)?,
+        ..card
+    }))
+}
+
+/// The handles that hold now, the one linked first in front.
+fn identities(tables: &Tables, contact: Uuid) -> rusqlite::Result<Vec<Identity>> {
+    let sql = "SELECT platform, handle, verified, linked_at, linked FROM identities WHERE contact = ?1
+         ORDER BY position";
+    let links = tables.rows(sql, [contact], |row| {
+        let identity = Identity {
+            platform: row.get(0)?,
+            handle: row.get(1)?,
+            verified: row.get(2)?,
+            linked_at: moment(row.get(3)?),
+        };
+        Ok((identity, row.get::<_, bool>(4)?))
+    })?;
+    let mut held = Vec::<Identity>::new();
+    for (link, linked) in links {
+        let known = held.iter().position(|held| held.platform == link.platform && held.handle == link.handle);
+        match (known, linked) {
+            // Linking again proves what was not proven before, and never takes a proof away.
+            (Some(known), true) => held[known].verified |= link.verified,
+            (Some(known), false) => drop(held.remove(known)),
+            (None, true) => held.push(link),
+            (None, false) => {}
+        }
+    }
+    Ok(held)
+}
+
+fn tags(tables: &Tables, contact: Uuid) -> rusqlite::Result<Vec<String>> {
+    tables.rows("SELECT tag FROM tags WHERE contact = ?1 ORDER BY tag", [contact], |row| row.get(0))
+}
+
+fn consents(tables: &Tables, contact: Uuid) -> rusqlite::Result<Vec<Consent>> {
+    let sql =
+        "SELECT purpose, channel, basis IS NOT NULL AND withdrawn_at IS NULL, basis, given_at, proven, proof,
+             withdrawn_at
+         FROM consents WHERE contact = ?1 ORDER BY purpose, channel";
+    tables.rows(sql, [contact], |row| {
+        let basis: Option<String> = row.get(3)?;
+        Ok(Consent {
+            purpose: read_word(row, 0)?,
+            channel: read_word(row, 1)?,
+            in_force: row.get(2)?,
+            basis: basis.map(|_| read_word(row, 3)).transpose()?,
+            given_at: row.get::<_, Option<i64>>(4)?.map(moment),
+            proof: given(row, 5, 6)?,
+            withdrawn_at: row.get::<_, Option<i64>>(7)?.map(moment),
+        })
+    })
+}
+
+/// Relationships both ways; those with a contact that was voided, or is not registered yet, are not shown.
+fn relationships(tables: &Tables, contact: Uuid) -> rusqlite::Result<Vec<Relationship>> {
+    let mut all = Vec::new();
+    for (direction, sql) in [
+        (
+            Direction::To,
+            "SELECT relationship, c.contact, form, named, name, since
+             FROM relationships AS r JOIN contacts AS c ON c.contact = r.other
+             WHERE r.contact = ?1 ORDER BY relationship, c.contact",
+        ),
+        (
+            Direction::From,
+            "SELECT relationship, c.contact, form, named, name, since
+             FROM relationships AS r JOIN contacts AS c ON c.contact = r.contact
+             WHERE r.other = ?1 ORDER BY relationship, c.contact",
+        ),
+    ] {
+        all.extend(tables.rows(sql, [contact], |row| {
+            let since: Option<String> = row.get(5)?;
+            Ok(Relationship {
+                kind: read_word(row, 0)?,
+                direction,
+                contact: row.get(1)?,
+                form: read_word(row, 2)?,
+                name: given(row, 3, 4)?,
+                since: since.and_then(|day| day.parse().ok()),
+            })
+        })?);
+    }
+    Ok(all)
+}
+
+/// A personal text, where one was ever given.
+fn given(row: &Row<'_>, whether: usize, text: usize) -> rusqlite::Result<Option<String>> {
+    Ok(if row.get(whether)? { Some(row.get(text)?) } else { None })
+}
+
+fn moment(micros: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(micros).unwrap_or_default()
+}
+
+/// One word of a closed list, as it stands in events and in the tables.
+fn word(value: impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        // Closed lists are written as words.
+        Ok(_) | Err(_) => String::new(),
+    }
+}
+
+fn read_word<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let word: String = row.get(column)?;
+    serde_json::from_value(serde_json::Value::String(word))
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into()))
+}
+
+#[cfg(test)]
+mod tests;
