@@ -2,8 +2,11 @@
 //! here outside the pages; they come from the registries.
 
 mod clock;
+pub mod command_line;
+pub mod door;
 pub mod http;
 pub mod rapport;
+pub mod server;
 pub mod tokens;
 
 pub use rapport::Rapport;

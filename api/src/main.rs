@@ -1,1 +1,7 @@
-fn main() {}
+//! `rapport`: see `rapport --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    api::command_line::run()
+}

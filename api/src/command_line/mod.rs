@@ -1,0 +1,145 @@
+//! The command line: one file per subcommand. Whatever can be asked over HTTP is asked through the same routes
+//! (see [`crate::door`]), so that nothing is decided here.
+
+use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+
+mod check;
+mod events;
+mod history;
+mod import;
+mod rebuild;
+mod serve;
+mod table;
+mod token;
+mod view;
+mod views;
+
+/// An event-sourced Social CRM: every interaction is an immutable event, everything else is computed from them.
+#[derive(Parser)]
+#[command(name = "rapport", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Arguments {
+    #[command(flatten)]
+    shared: Shared,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rapport demo                                            a campus organisation to look around in
+  rapport serve --listen 127.0.0.1:4700                   serve your own data
+  rapport import csv sales.csv --map maven-opportunities  turn a file into events
+  rapport view pipeline by=region --as-of 2017-06-30      ask a view about any moment
+  rapport history contact/5f0c0e6e-…                      everything that concerns a contact
+  rapport token create ann --role staff                   let somebody in";
+
+/// What every subcommand understands.
+#[derive(Args)]
+struct Shared {
+    /// The folder that holds the log, the keys and the views.
+    #[arg(long, global = true, value_name = "DIR", default_value = "./rapport-data", env = "RAPPORT_DATA")]
+    data: PathBuf,
+    /// In whose name: recorded with every event [default: the system user].
+    #[arg(long = "as", global = true, value_name = "NAME", env = "RAPPORT_AS")]
+    name: Option<String>,
+    /// What the process says about itself, for example `info` or `api=debug`.
+    #[arg(long, global = true, value_name = "FILTER", env = "RAPPORT_LOG")]
+    log: Option<String>,
+    /// Say it as JSON, one object a line.
+    #[arg(long, global = true)]
+    log_json: bool,
+}
+
+impl Shared {
+    fn name(&self) -> String {
+        let from_system = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok();
+        let name = self.name.clone().or_else(from_system).filter(|name| !name.is_empty());
+        name.unwrap_or_else(|| "operator".to_owned())
+    }
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Import(import::Import),
+    History(history::History),
+    Events(events::Events),
+    View(view::View),
+    Views(views::Views),
+    Rebuild(rebuild::Rebuild),
+    Check(check::Check),
+    Token(token::Token),
+}
+
+/// Runs the command line that the process was started with.
+pub fn run() -> ExitCode {
+    let Arguments { shared, command } = Arguments::parse();
+    speak(&shared, matches!(command, Command::Serve(_)));
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&error.into()),
+    };
+    let outcome = runtime.block_on(async {
+        match command {
+            Command::Serve(serve) => serve.run(&shared).await,
+            Command::Import(import) => import.run(&shared).await,
+            Command::History(history) => history.run(&shared).await,
+            Command::Events(events) => events.run(&shared).await,
+            Command::View(view) => view.run(&shared).await,
+            Command::Views(views) => views.run(&shared).await,
+            Command::Rebuild(rebuild) => rebuild.run(&shared).await,
+            Command::Check(check) => check.run(&shared).await,
+            Command::Token(token) => token.run(&shared).await,
+        }
+    });
+    outcome.unwrap_or_else(|error| complain(&error))
+}
+
+/// A reader that has gone away (`rapport events | head`) is no reason to complain.
+#[expect(clippy::print_stderr, reason = "this is how the command line tells people what is wrong")]
+fn complain(error: &anyhow::Error) -> ExitCode {
+    let broken_pipe = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
+    if error.downcast_ref::<std::io::Error>().is_some_and(broken_pipe) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("rapport: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// Where the process speaks about itself: to standard error, and unless asked otherwise only when something is
+/// wrong, or when it serves.
+fn speak(shared: &Shared, serves: bool) {
+    let default = if serves { "info" } else { "warn" };
+    let filter = shared.log.as_deref().unwrap_or(default);
+    let filter = tracing_subscriber::EnvFilter::try_new(filter)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second subscriber in one process is refused; the first stays.
+    let _ = if shared.log_json { subscriber.json().try_init() } else { subscriber.try_init() };
+}
+
+/// Writes to standard output; a reader that has gone away ends the command quietly.
+fn say(text: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// A bar for long work; silent where nobody looks at a terminal.
+fn bar(length: u64, template: &str) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length).with_style(style.progress_chars("█▉▊▋▌▍▎▏ "))
+}
+
+/// The bar of work that walks through the log.
+fn log_bar(what: &'static str) -> ProgressBar {
+    bar(0, "{msg} {bar:30} {human_pos}/{human_len} events  {per_sec}  {eta}").with_message(what)
+}

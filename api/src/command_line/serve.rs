@@ -1,0 +1,76 @@
+//! `rapport serve`.
+
+use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+
+use anyhow::bail;
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::{Shared, log_bar, say};
+use crate::{rapport::Rapport, server::Server};
+
+/// Serve HTTP until interrupted.
+#[derive(Args)]
+pub(super) struct Serve {
+    /// The address to listen on. Put a proxy with TLS in front before you listen on more than this machine.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4700", env = "RAPPORT_LISTEN")]
+    listen: SocketAddr,
+    /// Where the log is kept: `embedded`, in the data folder.
+    #[arg(long, value_name = "URL", default_value = "embedded", env = "RAPPORT_STORE")]
+    store: String,
+}
+
+impl Serve {
+    pub(super) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
+        if self.store != "embedded" {
+            bail!(
+                "`--store {}`: this build keeps its log in the data folder only; leave --store out",
+                self.store
+            );
+        }
+        let rapport = Rapport::open(&shared.data)?;
+        serve(rapport, self.listen, |address| {
+            say(&format!(
+                "Rapport listens on http://{address} (API: http://{address}/docs). Stop it with Ctrl-C.\n"
+            ))
+        })
+        .await
+    }
+}
+
+/// Serves until interrupted; `ready` is told the address when questions can be asked.
+pub(super) async fn serve(
+    rapport: Arc<Rapport>,
+    listen: SocketAddr,
+    ready: impl FnOnce(SocketAddr) -> anyhow::Result<()>,
+) -> anyhow::Result<ExitCode> {
+    let server = Server::bind(Arc::clone(&rapport), listen).await?;
+    let address = server.address()?;
+    let ending = CancellationToken::new();
+    let serving = tokio::spawn(server.run(ending.clone()));
+    settle(&rapport).await;
+    ready(address)?;
+    interrupted().await?;
+    ending.cancel();
+    serving.await??;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits until every view has seen the whole log, with a bar.
+pub(super) async fn settle(rapport: &Rapport) {
+    let head = rapport.views.head();
+    let bar = log_bar("building views");
+    bar.set_length(head.0);
+    rapport.views.settle(head, |position| bar.set_position(position.0)).await;
+    bar.finish_and_clear();
+}
+
+/// Waits for Ctrl-C or a polite kill.
+async fn interrupted() -> anyhow::Result<()> {
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminated.recv() => {}
+    }
+    Ok(())
+}

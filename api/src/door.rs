@@ -1,0 +1,123 @@
+//! The door that the command line takes: through the socket of a server that is running, else into the folder
+//! itself; either way by the same routes.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::{Context as _, bail};
+use axum::{
+    Router,
+    body::Body,
+    http::{Method, Request, Response, StatusCode, header},
+};
+use http_body_util::BodyExt as _;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::UnixStream;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use crate::{
+    http::{self, Trust},
+    rapport::Rapport,
+    server::SOCKET,
+};
+
+/// A way in, in somebody's name.
+pub struct Door {
+    way: Way,
+    name: String,
+}
+
+enum Way {
+    Socket(std::path::PathBuf),
+    Inside(Arc<Rapport>, Router),
+}
+
+impl Door {
+    /// Finds the way in.
+    pub async fn open(folder: &Path, name: &str) -> anyhow::Result<Self> {
+        let socket = folder.join(SOCKET);
+        let name = name.to_owned();
+        if socket.exists() && UnixStream::connect(&socket).await.is_ok() {
+            return Ok(Self { way: Way::Socket(socket), name });
+        }
+        let rapport = Rapport::open(folder)?;
+        let router = http::router(Arc::clone(&rapport), Trust::Socket, CancellationToken::new());
+        Ok(Self { way: Way::Inside(rapport, router), name })
+    }
+
+    /// Waits until every view has seen all that is recorded, telling how far they have come. A server that is
+    /// running keeps up by itself.
+    pub async fn settle(&self, progress: impl FnMut(u64, u64)) {
+        if let Way::Inside(rapport, _) = &self.way {
+            let (head, mut progress) = (rapport.views.head(), progress);
+            rapport.views.settle(head, |position| progress(position.0, head.0)).await;
+        }
+    }
+
+    /// Sends a request and gives the answer, whatever its status.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        accept: &str,
+        body: Vec<u8>,
+    ) -> anyhow::Result<Response<Body>> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "localhost")
+            .header(http::AS, &self.name)
+            .header(header::ACCEPT, accept)
+            .body(Body::from(body))
+            .context("the address or the name cannot be sent")?;
+        match &self.way {
+            Way::Inside(_, router) => Ok(router.clone().oneshot(request).await?),
+            Way::Socket(path) => {
+                let stream = UnixStream::connect(path).await.context("the server has gone away")?;
+                let (mut sender, connection) =
+                    hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+                tokio::spawn(connection);
+                Ok(sender.send_request(request).await?.map(Body::new))
+            }
+        }
+    }
+
+    /// Sends a request and gives the body of a good answer; a problem becomes an error.
+    pub async fn fetch(
+        &self,
+        method: Method,
+        path: &str,
+        accept: &str,
+        body: Vec<u8>,
+    ) -> anyhow::Result<Fetched> {
+        let response = self.send(method, path, accept, body).await?;
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await?.to_bytes();
+        if parts.status.is_success() {
+            let next =
+                parts.headers.get("rapport-next").and_then(|next| next.to_str().ok()).map(str::to_owned);
+            return Ok(Fetched { text: String::from_utf8(bytes.to_vec())?, next });
+        }
+        bail!(problem(parts.status, &bytes));
+    }
+}
+
+/// A good answer.
+pub struct Fetched {
+    /// Its body.
+    pub text: String,
+    /// Where the next page begins, where the answer says so in a header.
+    pub next: Option<String>,
+}
+
+/// A problem as one sentence for a person at a terminal.
+pub fn problem(status: StatusCode, body: &[u8]) -> String {
+    let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+    let detail = problem["detail"].as_str().unwrap_or("no reason was given");
+    match problem["field"].as_str() {
+        Some(field) => format!("{field}: {detail}"),
+        None if problem.is_null() => format!("{status}: {detail}"),
+        None => detail.to_owned(),
+    }
+}

@@ -1,0 +1,139 @@
+//! Serving: TCP for everybody with a token, a socket in the data folder for the command line beside.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use axum::Router;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto::Builder, graceful::GracefulShutdown},
+    service::TowerToHyperService,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, UnixListener},
+    sync::Semaphore,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    http::{self, Trust},
+    rapport::Rapport,
+};
+
+/// The socket's name in the data folder.
+pub const SOCKET: &str = "rapport.sock";
+/// How many connections may be open.
+const CONNECTIONS: usize = 4_096;
+/// How long a client may take to send the head of a request.
+const HEAD_PATIENCE: Duration = Duration::from_secs(15);
+/// How long requests that are under way may take to end when the server does.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// A server that accepts connections.
+pub struct Server {
+    rapport: Arc<Rapport>,
+    tcp: TcpListener,
+    socket: UnixListener,
+    socket_path: PathBuf,
+}
+
+impl Server {
+    /// Binds the address and the socket.
+    pub async fn bind(rapport: Arc<Rapport>, address: SocketAddr) -> anyhow::Result<Self> {
+        let tcp = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address}: choose another with --listen"))?;
+        let socket_path = rapport.folder.path().join(SOCKET);
+        // The folder is locked by this process, so a socket found here is of one that has died.
+        if socket_path.exists() {
+            fs::remove_file(&socket_path)?;
+        }
+        let socket = bind_socket(&socket_path)?;
+        Ok(Self { rapport, tcp, socket, socket_path })
+    }
+
+    /// The address that is listened on.
+    pub fn address(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.tcp.local_addr()?)
+    }
+
+    /// Serves until `ending` is cancelled; then lets what is under way come to its end.
+    pub async fn run(self, ending: CancellationToken) -> anyhow::Result<()> {
+        let public = http::router(Arc::clone(&self.rapport), Trust::Tokens, ending.clone());
+        let local = http::router(Arc::clone(&self.rapport), Trust::Socket, ending.clone());
+        let connections = Arc::new(Semaphore::new(CONNECTIONS));
+        let graceful = GracefulShutdown::new();
+        loop {
+            let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { break };
+            let (routes, stream): (&Router, Box<dyn Connection>) = tokio::select! {
+                accepted = self.tcp.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        // Answers are small; waiting to fill a packet would only delay them.
+                        let _ = stream.set_nodelay(true);
+                        (&public, Box::new(stream))
+                    }
+                    Err(error) => {
+                        rest(&error).await;
+                        continue;
+                    }
+                },
+                accepted = self.socket.accept() => match accepted {
+                    Ok((stream, _)) => (&local, Box::new(stream)),
+                    Err(error) => {
+                        rest(&error).await;
+                        continue;
+                    }
+                },
+                () = ending.cancelled() => break,
+            };
+            let mut builder = Builder::new(TokioExecutor::new());
+            builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE);
+            let service = TowerToHyperService::new(routes.clone());
+            let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+            let watched = graceful.watch(connection);
+            tokio::spawn(async move {
+                if let Err(error) = watched.await {
+                    tracing::debug!(%error, "a connection ended early");
+                }
+                drop(permit);
+            });
+        }
+        drop(self.tcp);
+        let _ = fs::remove_file(&self.socket_path);
+        if tokio::time::timeout(FAREWELL, graceful.shutdown()).await.is_err() {
+            tracing::warn!("some requests did not end in time");
+        }
+        self.rapport.views.close();
+        Ok(())
+    }
+}
+
+/// A stream of either listener.
+trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
+
+/// When no connection can be accepted (too many open files, say), trying at once again helps nobody.
+async fn rest(error: &std::io::Error) {
+    tracing::warn!(%error, "a connection could not be accepted");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}
+
+/// The socket is made under a name that nobody knows, restricted, and only then put in its place.
+fn bind_socket(path: &Path) -> anyhow::Result<UnixListener> {
+    let beside = path.with_extension("new");
+    let _ = fs::remove_file(&beside);
+    let socket = UnixListener::bind(&beside).with_context(
+        || "cannot listen on a socket in the data folder: is its path longer than 100 characters?",
+    )?;
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o600))?;
+    fs::rename(&beside, path)?;
+    Ok(socket)
+}
