@@ -41,7 +41,7 @@ impl Door {
         if socket.exists() && UnixStream::connect(&socket).await.is_ok() {
             return Ok(Self { way: Way::Socket(socket), name });
         }
-        let rapport = Rapport::open(folder)?;
+        let rapport = Rapport::open(folder).await?;
         let router = http::router(Arc::clone(&rapport), Trust::Socket, CancellationToken::new());
         Ok(Self { way: Way::Inside(rapport, router), name })
     }

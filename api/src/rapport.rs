@@ -29,14 +29,19 @@ pub struct Rapport {
 }
 
 impl Rapport {
-    /// Opens a data folder, which is created where there is none. Must be called within a runtime.
-    pub fn open(folder: &Path) -> anyhow::Result<Arc<Self>> {
+    /// Opens a data folder, which is created where there is none.
+    pub async fn open(folder: &Path) -> anyhow::Result<Arc<Self>> {
+        let (folder, runtime) = (folder.to_owned(), tokio::runtime::Handle::current());
+        // Opening reads and checks files, which must not hold up what else the runtime does.
+        tokio::task::spawn_blocking(move || Self::open_here(&folder, runtime)).await?
+    }
+
+    fn open_here(folder: &Path, runtime: tokio::runtime::Handle) -> anyhow::Result<Arc<Self>> {
         let folder = DataFolder::open(folder)?;
         let embedded = EmbeddedStore::open(&folder, Options::default())?;
         let store: Arc<dyn EventStore> = Arc::clone(&embedded) as _;
         let keyring = embedded.keyring();
         let commands = Commands::new(Arc::clone(&store));
-        let runtime = tokio::runtime::Handle::current();
         let views = Views::open(Arc::clone(&store), Arc::clone(&keyring), &folder.views()?, runtime)?;
         let tokens = Tokens::open(&folder.path().join("tokens.json"))?;
         Ok(Arc::new(Self { folder, store, embedded, keyring, commands, views, tokens }))

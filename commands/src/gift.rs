@@ -63,7 +63,7 @@ pub enum Command {
     Receive {
         /// Who gave; absent where nobody knows.
         donor: Option<ContactId>,
-        /// How much, more than nothing.
+        /// How much; nothing, where it is worth nothing in money.
         amount: Money,
         /// The campaign that it answers.
         campaign: Option<Line>,
@@ -112,8 +112,11 @@ pub enum Rejection {
          date, `allocate` the funds; for anything else `void` it and receive it anew"
     )]
     ReceivedDifferently,
-    /// Nothing is no gift.
-    #[error("an amount must be more than nothing: to take a gift back use `refund` or `void`")]
+    /// A gift takes nothing away.
+    #[error("the amount of a gift must not be negative: to take a gift back use `refund` or `void`")]
+    AmountNegative,
+    /// Nothing cannot go back or be set aside.
+    #[error("a refund or an allocation must be more than nothing")]
     AmountNotPositive,
     /// The amount is larger than any that is kept.
     #[error("an amount may have at most {} minor units", Money::LIMIT)]
@@ -409,18 +412,18 @@ fn by_fund(allocations: &[Allocation]) -> Vec<Allocation> {
 fn check(command: &mut Command) -> Result<(), Rejection> {
     match command {
         Command::Receive { amount, soft_credits, .. } => {
-            check_amount(*amount)?;
+            check_worth(*amount)?;
             if soft_credits.len() > PARTS_LIMIT {
                 return Err(Rejection::TooManyParts);
             }
             for credit in soft_credits {
-                check_amount(credit.amount)?;
+                check_worth(credit.amount)?;
                 check_text("soft_credits.role", &mut credit.role)?;
             }
         }
         Command::Refund { amount } => check_amount(*amount)?,
         Command::Correct(GiftCorrection { amount, stage, campaign, .. }) => {
-            amount.map_or(Ok(()), check_amount)?;
+            amount.map_or(Ok(()), check_worth)?;
             stage.as_mut().map_or(Ok(()), |stage| check_text("stage", stage))?;
             campaign.as_mut().map_or(Ok(()), |campaign| check_text("campaign", campaign))?;
         }
@@ -429,12 +432,17 @@ fn check(command: &mut Command) -> Result<(), Rejection> {
     Ok(())
 }
 
+/// A gift may be worth nothing in money: goods, time, a place in somebody's books.
+fn check_worth(amount: Money) -> Result<(), Rejection> {
+    if amount.minor < 0 { Err(Rejection::AmountNegative) } else { check_limit(amount) }
+}
+
+fn check_limit(amount: Money) -> Result<(), Rejection> {
+    if amount.minor > Money::LIMIT { Err(Rejection::AmountTooLarge) } else { Ok(()) }
+}
+
 fn check_amount(amount: Money) -> Result<(), Rejection> {
-    match amount.minor {
-        ..=0 => Err(Rejection::AmountNotPositive),
-        minor if minor > Money::LIMIT => Err(Rejection::AmountTooLarge),
-        _ => Ok(()),
-    }
+    if amount.minor <= 0 { Err(Rejection::AmountNotPositive) } else { check_limit(amount) }
 }
 
 fn check_text(field: &'static str, text: &mut String) -> Result<(), Rejection> {
@@ -521,12 +529,11 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_no_gift() {
+    fn a_gift_takes_nothing_away_but_may_be_worth_nothing() {
+        given::<Gift>(&[]).when("receive", receive(0)).when("receive", receive(0)).then_nothing();
         given::<Gift>(&[])
-            .when("receive", receive(0))
-            .then_refused("amount-not-positive")
             .when("receive", receive(-5))
-            .then_refused("amount-not-positive")
+            .then_refused("amount-negative")
             .when("receive", receive(Money::LIMIT + 1))
             .then_refused("amount-too-large")
             .when("refund", json!({"amount": usd(5)}))

@@ -28,7 +28,7 @@ impl Serve {
                 self.store
             );
         }
-        let rapport = Rapport::open(&shared.data)?;
+        let rapport = Rapport::open(&shared.data).await?;
         serve(rapport, self.listen, |address| {
             say(&format!(
                 "Rapport listens on http://{address} (API: http://{address}/docs). Stop it with Ctrl-C.\n"
