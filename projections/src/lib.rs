@@ -7,6 +7,7 @@ mod amounts;
 mod check;
 pub mod contacts;
 mod follower;
+pub mod history;
 pub mod moment;
 mod page;
 mod past;
@@ -38,5 +39,6 @@ pub use views::{Answered, AskError, Phase, Question, Status, Views};
 /// Every projection, one line each.
 pub fn all(registry: &mut impl Registry) {
     registry.register::<contacts::Contacts>();
+    registry.register::<history::History>();
     registry.register::<pipeline::Pipeline>();
 }

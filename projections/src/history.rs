@@ -1,0 +1,302 @@
+//! What happened, and who says so? Every event that concerns one contact, across all streams, or the events of
+//! one stream, each with its whole envelope and one plain sentence.
+
+use chrono::{DateTime, Utc};
+use domain::{Kind, Metadata, Personal, Recorded, Role, StreamId};
+use rusqlite::{Row, params};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    page::Page,
+    projection::{ApplyError, Projection, Shows, ViewError},
+    tables::Tables,
+};
+
+mod sentence;
+
+/// The projection.
+pub struct History;
+
+/// Whose history is asked for: a contact's, or one stream's.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Query {
+    /// Every event that concerns this contact, whatever it happened to.
+    contact: Option<Uuid>,
+    /// Every event of one thing: `deal-<uuid>` or `deal/<uuid>`.
+    stream: Option<StreamId>,
+    /// Which end comes first.
+    #[serde(default)]
+    order: Order,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Order {
+    #[default]
+    Oldest,
+    Newest,
+}
+
+/// A page of history, in the order in which it was recorded.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct View {
+    /// One row an event.
+    rows: Vec<HistoryRow>,
+    /// The cursor of the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// One event with its envelope.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct HistoryRow {
+    /// Its place in the log.
+    position: i64,
+    /// What it happened to.
+    stream: String,
+    /// Its number in that stream.
+    revision: i64,
+    /// Its id.
+    event: Uuid,
+    /// Its stored name.
+    tag: String,
+    /// What happened, in one sentence without anything personal.
+    what: String,
+    /// The personal text that belongs to the sentence; empty where it was forgotten.
+    detail: Option<String>,
+    /// The event that this one corrects.
+    corrects: Option<Uuid>,
+    /// Who wrote it.
+    by: String,
+    /// For whom.
+    on_behalf_of: Option<String>,
+    /// Why, in the writer's words; empty where it was forgotten.
+    reason: Option<String>,
+    /// When it was so, where that was said.
+    occurred_at: Option<DateTime<Utc>>,
+    /// When it was learnt.
+    recorded_at: DateTime<Utc>,
+    /// The source of an imported fact.
+    source: Option<String>,
+    /// Its file.
+    file: Option<String>,
+    /// The line of the file.
+    line: Option<i64>,
+    /// The zone in which the source states its times.
+    zone: Option<String>,
+    /// What the event belongs to.
+    correlation: Option<Uuid>,
+    /// The event that caused it.
+    causation: Option<Uuid>,
+}
+
+impl Projection for History {
+    const NAME: &'static str = "history";
+    const QUESTION: &'static str = "What happened to this contact, or to this one thing, and who says so?";
+    const VERSION: u32 = 1;
+    const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Auditor];
+    const SHOWS: Shows = Shows::People;
+    const KINDS: &'static [Kind] = Kind::ALL;
+    // Ten million events stand here, so what repeats (tags, actors, sources) is a number into `words`, and a
+    // contact is a number too. `names` holds what staff, programs, gatherings and funds are called at this
+    // point of the log: a sentence keeps the name of its day.
+    const TABLES: &'static str = "
+        CREATE TABLE events (
+            position INTEGER PRIMARY KEY, stream BLOB NOT NULL, revision INTEGER NOT NULL, event BLOB NOT NULL,
+            tag INTEGER NOT NULL, what TEXT NOT NULL, corrects BLOB, by INTEGER NOT NULL, on_behalf_of INTEGER,
+            occurred_at INTEGER, recorded_at INTEGER NOT NULL, source INTEGER, file INTEGER, line INTEGER,
+            zone INTEGER, correlation BLOB, causation BLOB
+        );
+        CREATE TABLE contacts (number INTEGER PRIMARY KEY, contact BLOB NOT NULL UNIQUE);
+        CREATE TABLE concerned (contact INTEGER, position INTEGER, PRIMARY KEY (contact, position)) WITHOUT ROWID;
+        CREATE TABLE texts (
+            position INTEGER, part INTEGER, subject BLOB NOT NULL, text PERSONAL TEXT NOT NULL,
+            PRIMARY KEY (position, part)
+        ) WITHOUT ROWID;
+        CREATE TABLE words (number INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE);
+        CREATE TABLE names (id BLOB PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;";
+    // An index ends with the position by itself, and along a stream positions grow with revisions. The second
+    // one is for erasing: one person's texts must be found among millions.
+    const INDEXES: &'static str = "
+        CREATE INDEX events_by_stream ON events (stream);
+        CREATE INDEX texts_by_subject ON texts (subject);";
+    type Query = Query;
+    type View = View;
+
+    fn apply(tables: &Tables, recorded: &Recorded) -> Result<(), ApplyError> {
+        let unreadable = |error: serde_json::Error| {
+            ApplyError::Contradiction(format!("the event cannot be read: {error}"))
+        };
+        let metadata = recorded.metadata().map_err(unreadable)?;
+        let (tag, _) = recorded.event.encode().map_err(unreadable)?;
+        let said = sentence::of(tables, recorded)?;
+        keep(tables, recorded, &metadata, &tag, &said)?;
+        let texts = [(DETAIL, said.detail), (REASON, metadata.reason.as_ref())];
+        for (part, text) in texts {
+            let Some(text) = text else { continue };
+            tables.execute(
+                "INSERT INTO texts VALUES (?1, ?2, ?3, ?4)",
+                params![recorded.position.0, part, text.subject().0, tables.reveal(text)],
+            )?;
+        }
+        for contact in &recorded.subjects {
+            tables.execute("INSERT OR IGNORE INTO contacts (contact) VALUES (?1)", [contact.0])?;
+            tables.execute(
+                "INSERT OR IGNORE INTO concerned SELECT number, ?2 FROM contacts WHERE contact = ?1",
+                params![contact.0, recorded.position.0],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn view(tables: &Tables, query: Query, page: &Page) -> Result<Option<View>, ViewError> {
+        let after: Option<i64> = page.after()?;
+        let (comparison, order, start) = match query.order {
+            Order::Oldest => (">", "ASC", i64::MIN),
+            Order::Newest => ("<", "DESC", i64::MAX),
+        };
+        let (start, fetch) = (after.unwrap_or(start), page.fetch() as u64);
+        let rest = format!("position {comparison} ?2 ORDER BY position {order} LIMIT ?3");
+        let mut rows = match (query.contact, query.stream) {
+            (Some(contact), None) => {
+                let number = "SELECT number FROM contacts WHERE contact = ?1";
+                let Some(number) = tables.row(number, [contact], |row| row.get::<_, i64>(0))? else {
+                    return Ok(None);
+                };
+                let positions = format!("SELECT position FROM concerned WHERE contact = ?1 AND {rest}");
+                tables.rows(&rows_at(&positions, order), params![number, start, fetch], read_row)?
+            }
+            (None, Some(StreamId { kind, id })) => {
+                // Things of two kinds may bear one id, so the tag decides.
+                let theirs = "stream = ?1 AND EXISTS (SELECT 1 FROM words WHERE number = tag
+                     AND substr(word, 1, length(?4)) = ?4)";
+                let kind = format!("{kind}.");
+                let any = format!("SELECT 1 FROM events WHERE {theirs} LIMIT 1");
+                if tables.row(&any, params![id, start, fetch, kind], |_| Ok(()))?.is_none() {
+                    return Ok(None);
+                }
+                let positions = format!("SELECT position FROM events WHERE {theirs} AND {rest}");
+                tables.rows(&rows_at(&positions, order), params![id, start, fetch, kind], read_row)?
+            }
+            (Some(_), Some(_)) => {
+                return Err(ViewError::query("stream", "goes without `contact`: give one of the two"));
+            }
+            (None, None) => {
+                return Err(ViewError::query("contact", "is missing: give a contact's id, or a `stream`"));
+            }
+        };
+        let next = page.cut(&mut rows, |row| row.position);
+        Ok(Some(View { rows, next }))
+    }
+}
+
+/// The parts of an event's personal texts.
+const DETAIL: i64 = 0;
+const REASON: i64 = 1;
+
+fn keep(
+    tables: &Tables,
+    recorded: &Recorded,
+    metadata: &Metadata,
+    tag: &str,
+    said: &Said<'_>,
+) -> Result<(), ApplyError> {
+    let Metadata { on_behalf_of, reason: _, source, correlation, causation } = metadata;
+    let number = |word: Option<&str>| word.map(|word| word_number(tables, word)).transpose();
+    let source = source.as_ref();
+    tables.execute(
+        "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        params![
+            recorded.position.0,
+            recorded.stream.id,
+            recorded.revision,
+            recorded.id.0,
+            word_number(tables, tag)?,
+            said.what,
+            said.corrects,
+            word_number(tables, &recorded.by.to_string())?,
+            number(on_behalf_of.as_ref().map(ToString::to_string).as_deref())?,
+            recorded.occurred_at.map(|at| at.timestamp_micros()),
+            recorded.recorded_at.timestamp_micros(),
+            number(source.map(|source| source.name.as_str()))?,
+            number(source.and_then(|source| source.file.as_deref()))?,
+            source.and_then(|source| source.line),
+            number(source.and_then(|source| source.zone.as_deref()))?,
+            correlation,
+            causation.map(|event| event.0),
+        ],
+    )?;
+    Ok(())
+}
+
+/// What the fold keeps of what happened.
+struct Said<'a> {
+    what: String,
+    detail: Option<&'a Personal<String>>,
+    corrects: Option<Uuid>,
+}
+
+/// The number of a word that repeats, given when it is first seen.
+fn word_number(tables: &Tables, word: &str) -> Result<i64, ApplyError> {
+    let known = tables.row("SELECT number FROM words WHERE word = ?1", [word], |row| row.get(0))?;
+    if let Some(number) = known {
+        return Ok(number);
+    }
+    let sql = "INSERT INTO words (word) VALUES (?1) RETURNING number";
+    tables
+        .row(sql, [word], |row| row.get(0))?
+        .ok_or_else(|| ApplyError::Contradiction("a word was given no number".to_owned()))
+}
+
+/// Whole rows at some positions, in their order.
+fn rows_at(positions: &str, order: &str) -> String {
+    format!(
+        "SELECT e.position, t.word, e.stream, e.revision, e.event, e.what, d.text, e.corrects, b.word, o.word,
+             r.text, e.occurred_at, e.recorded_at, s.word, f.word, e.line, z.word, e.correlation, e.causation
+         FROM ({positions}) AS p
+         CROSS JOIN events AS e ON e.position = p.position
+         JOIN words AS t ON t.number = e.tag
+         JOIN words AS b ON b.number = e.by
+         LEFT JOIN words AS o ON o.number = e.on_behalf_of
+         LEFT JOIN words AS s ON s.number = e.source
+         LEFT JOIN words AS f ON f.number = e.file
+         LEFT JOIN words AS z ON z.number = e.zone
+         LEFT JOIN texts AS d ON d.position = e.position AND d.part = {DETAIL}
+         LEFT JOIN texts AS r ON r.position = e.position AND r.part = {REASON}
+         ORDER BY e.position {order}"
+    )
+}
+
+fn read_row(row: &Row<'_>) -> rusqlite::Result<HistoryRow> {
+    let moment = |micros: i64| DateTime::from_timestamp_micros(micros).unwrap_or_default();
+    let tag: String = row.get(1)?;
+    let kind = tag.split_once('.').map_or(tag.as_str(), |(kind, _)| kind);
+    let stream = format!("{kind}-{}", row.get::<_, Uuid>(2)?);
+    Ok(HistoryRow {
+        position: row.get(0)?,
+        stream,
+        tag,
+        revision: row.get(3)?,
+        event: row.get(4)?,
+        what: row.get(5)?,
+        detail: row.get(6)?,
+        corrects: row.get(7)?,
+        by: row.get(8)?,
+        on_behalf_of: row.get(9)?,
+        reason: row.get(10)?,
+        occurred_at: row.get::<_, Option<i64>>(11)?.map(moment),
+        recorded_at: moment(row.get(12)?),
+        source: row.get(13)?,
+        file: row.get(14)?,
+        line: row.get(15)?,
+        zone: row.get(16)?,
+        correlation: row.get(17)?,
+        causation: row.get(18)?,
+    })
+}
+
+#[cfg(test)]
+mod tests;
