@@ -119,6 +119,7 @@ fn compare_with_log(
         progress(&view, file.progress.position);
     }
     let mut checked = Checked { view, position: target, rows: 0, differences: Vec::new(), stopped };
+    file.tables.write_tallies().map_err(FileError::from)?;
     let anew = file.tables.connection();
     for (table, key) in tables(anew).map_err(FileError::from)? {
         compare(&live, anew, &table, &key, &mut checked).map_err(FileError::from)?;

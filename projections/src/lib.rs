@@ -6,6 +6,7 @@
 mod amounts;
 mod check;
 pub mod contacts;
+pub mod engagement;
 mod follower;
 pub mod history;
 pub mod moment;
@@ -39,6 +40,7 @@ pub use views::{Answered, AskError, Phase, Question, Status, Views};
 /// Every projection, one line each.
 pub fn all(registry: &mut impl Registry) {
     registry.register::<contacts::Contacts>();
+    registry.register::<engagement::Engagement>();
     registry.register::<history::History>();
     registry.register::<pipeline::Pipeline>();
 }

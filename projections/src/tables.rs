@@ -3,17 +3,34 @@
 use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
 use domain::{Keyring, Personal};
-use roaring::RoaringBitmap;
 use rusqlite::{
     Connection, OptionalExtension as _, Params, Row, ToSql,
     types::{ToSqlOutput, Value},
 };
+use uuid::Uuid;
+
+use crate::tally::{BadTally, Change, merge, unpack};
+
+/// How many changes to tallies wait in memory at most (24 bytes each, 64 MiB).
+const CHANGES_KEPT: usize = (64 << 20) / size_of::<Change>();
+/// How many numbers of things are kept in memory (about 8 MiB).
+const NUMBERS_KEPT: usize = 150_000;
 
 /// One view's tables. Statements are prepared once and kept.
 pub struct Tables {
     connection: Connection,
     keyring: Arc<dyn Keyring>,
-    sets: RefCell<HashMap<(&'static str, String), RoaringBitmap>>,
+    numbers: RefCell<HashMap<(&'static str, Uuid), u32>>,
+    changes: RefCell<Changes>,
+}
+
+/// Changes to tallies that are not written yet.
+#[derive(Default)]
+struct Changes {
+    tables: Vec<&'static str>,
+    waiting: Vec<Change>,
+    /// How many of them belong to batches that stand.
+    held: usize,
 }
 
 /// A personal value on its way into a column declared personal. Nobody can look at it: no number, key, order
@@ -30,7 +47,7 @@ impl ToSql for Revealed {
 impl Tables {
     pub(crate) fn new(connection: Connection, keyring: Arc<dyn Keyring>) -> Self {
         connection.set_prepared_statement_cache_capacity(256);
-        Self { connection, keyring, sets: RefCell::default() }
+        Self { connection, keyring, numbers: RefCell::default(), changes: RefCell::default() }
     }
 
     pub(crate) const fn connection(&self) -> &Connection {
@@ -67,68 +84,99 @@ impl Tables {
         Revealed(value.open(&*self.keyring))
     }
 
-    /// Changes one set of numbers, kept as a bitmap in a table `(name TEXT PRIMARY KEY, members BLOB)`. Sets
-    /// changed within a batch are written once, at its end.
-    pub fn change_set(
-        &self,
-        table: &'static str,
-        name: String,
-        change: impl FnOnce(&mut RoaringBitmap),
-    ) -> rusqlite::Result<()> {
-        let mut sets = self.sets.borrow_mut();
-        match sets.entry((table, name)) {
-            std::collections::hash_map::Entry::Occupied(mut entry) => change(entry.get_mut()),
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                let mut set = self.stored_set(table, &entry.key().1)?;
-                change(&mut set);
-                entry.insert(set);
-            }
+    /// The number of a thing, in the order of first appearance, kept in a table
+    /// `(number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE)`: dense, so that tallies of them stay small.
+    pub fn number(&self, table: &'static str, id: Uuid) -> rusqlite::Result<u32> {
+        if let Some(number) = self.numbers.borrow().get(&(table, id)) {
+            return Ok(*number);
         }
-        Ok(())
-    }
-
-    /// One set of numbers; empty where there is none.
-    pub fn set(&self, table: &'static str, name: &str) -> rusqlite::Result<RoaringBitmap> {
-        if let Some(set) = self.sets.borrow().get(&(table, name.to_owned())) {
-            return Ok(set.clone());
+        let known = self.row(&format!("SELECT number FROM {table} WHERE id = ?1"), [id], |row| row.get(0))?;
+        let number = if let Some(number) = known {
+            number
+        } else {
+            self.execute(&format!("INSERT INTO {table} (id) VALUES (?1)"), [id])?;
+            u32::try_from(self.connection.last_insert_rowid())
+                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?
+        };
+        let mut numbers = self.numbers.borrow_mut();
+        if numbers.len() >= NUMBERS_KEPT {
+            numbers.clear();
         }
-        self.stored_set(table, name)
+        numbers.insert((table, id), number);
+        Ok(number)
     }
 
-    fn stored_set(&self, table: &str, name: &str) -> rusqlite::Result<RoaringBitmap> {
-        let sql = format!("SELECT members FROM {table} WHERE name = ?1");
-        let set = self.row(&sql, [name], read_set)?;
-        Ok(set.unwrap_or_default())
+    /// Counts a number more (or less) often in one of the tallies of a table
+    /// `(key INTEGER PRIMARY KEY, counts BLOB NOT NULL)`. Counts are gathered and written together, so that a
+    /// question must wait for the end of the batch to see them.
+    pub fn count(&self, table: &'static str, key: i64, number: u32, by: i64) -> rusqlite::Result<()> {
+        let mut changes = self.changes.borrow_mut();
+        let index = changes.tables.iter().position(|known| *known == table).unwrap_or_else(|| {
+            changes.tables.push(table);
+            changes.tables.len() - 1
+        });
+        changes.waiting.push(Change { table: u32::try_from(index).unwrap_or(u32::MAX), key, number, by });
+        if changes.waiting.len() < CHANGES_KEPT {
+            return Ok(());
+        }
+        drop(changes);
+        self.write_tallies()
     }
 
-    /// Writes the sets that changed, in the order of their names, so that equal folds make equal files.
-    pub(crate) fn write_sets(&self) -> rusqlite::Result<()> {
-        let mut changed: Vec<_> = self.sets.borrow_mut().drain().collect();
-        changed.sort_by(|(one, _), (other, _)| one.cmp(other));
-        for ((table, name), mut set) in changed {
-            if set.is_empty() {
-                self.execute(&format!("DELETE FROM {table} WHERE name = ?1"), [name])?;
+    /// Adds what was counted to the tallies.
+    pub(crate) fn write_tallies(&self) -> rusqlite::Result<()> {
+        let (tables, mut waiting) = {
+            let mut changes = self.changes.borrow_mut();
+            changes.held = 0;
+            (changes.tables.clone(), std::mem::take(&mut changes.waiting))
+        };
+        waiting.sort_unstable_by_key(Change::place);
+        for of_one in waiting.chunk_by(|one, other| (one.table, one.key) == (other.table, other.key)) {
+            let key = of_one[0].key;
+            let Some(table) = usize::try_from(of_one[0].table).ok().and_then(|index| tables.get(index))
+            else {
                 continue;
+            };
+            let sql = format!("SELECT counts FROM {table} WHERE key = ?1");
+            let counts =
+                self.row(&sql, [key], |row| merge(row.get_ref(0)?.as_blob()?, of_one).map_err(bad))?;
+            let counts = counts.map_or_else(|| merge(&[], of_one).map_err(bad), Ok)?;
+            if counts.is_empty() {
+                self.execute(&format!("DELETE FROM {table} WHERE key = ?1"), [key])?;
+            } else {
+                let sql = format!("INSERT OR REPLACE INTO {table} (key, counts) VALUES (?1, ?2)");
+                self.execute(&sql, rusqlite::params![key, counts])?;
             }
-            set.optimize();
-            let mut bytes = Vec::with_capacity(set.serialized_size());
-            set.serialize_into(&mut bytes)
-                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-            let sql = format!("INSERT OR REPLACE INTO {table} (name, members) VALUES (?1, ?2)");
-            self.execute(&sql, rusqlite::params![name, bytes])?;
         }
+        // The memory is used again by the next batch.
+        waiting.clear();
+        self.changes.borrow_mut().waiting = waiting;
         Ok(())
     }
 
-    pub(crate) fn forget_sets(&self) {
-        self.sets.borrow_mut().clear();
+    /// Lets what was counted wait for a later batch, where nobody asks before the file is finished.
+    pub(crate) fn hold_tallies(&self) {
+        let mut changes = self.changes.borrow_mut();
+        changes.held = changes.waiting.len();
+    }
+
+    /// Forgets what was counted in a batch that is taken back.
+    pub(crate) fn forget_tallies(&self) {
+        let mut changes = self.changes.borrow_mut();
+        let held = changes.held;
+        changes.waiting.truncate(held);
+        self.numbers.borrow_mut().clear();
     }
 }
 
-/// Reads a set of numbers from the first column of a row.
-pub fn read_set(row: &Row<'_>) -> rusqlite::Result<RoaringBitmap> {
-    let bytes = row.get_ref(0)?.as_blob()?;
-    RoaringBitmap::deserialize_from(bytes).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, error.into())
+fn bad(error: BadTally) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(error.into())
+}
+
+/// Walks through the tally in a column of a row.
+pub fn read_tally(row: &Row<'_>, column: usize, each: impl FnMut(u32, u64)) -> rusqlite::Result<()> {
+    let bytes = row.get_ref(column)?.as_blob()?;
+    unpack(bytes, each).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Blob, error.into())
     })
 }

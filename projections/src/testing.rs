@@ -92,7 +92,7 @@ impl Story {
         };
         if self.view.wanted.contains(stream.kind) {
             (self.view.apply)(&self.tables, &recorded).unwrap();
-            self.tables.write_sets().unwrap();
+            self.tables.write_tallies().unwrap();
         }
         self
     }

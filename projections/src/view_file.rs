@@ -109,6 +109,7 @@ impl ViewFile {
 
     /// Builds the indexes, makes the file durable and fit for readers beside the writer.
     pub(crate) fn finish(&mut self) -> Result<(), FileError> {
+        self.tables.write_tallies()?;
         let connection = self.tables.connection();
         connection.execute_batch(self.view.indexes)?;
         connection.execute("UPDATE rapport_progress SET complete = 1", [])?;
@@ -180,7 +181,7 @@ impl ViewFile {
             Ok(last_event) => {
                 progress.last_event = last_event.or(progress.last_event);
                 progress.position = through;
-                self.tables.write_sets().and_then(|()| save_progress(&self.tables, &progress)).map(|()| None)
+                self.write_tallies().and_then(|()| save_progress(&self.tables, &progress)).map(|()| None)
             }
             Err(stopped) => Ok(Some(stopped)),
         };
@@ -192,11 +193,20 @@ impl ViewFile {
                 Ok(None)
             }
             other => {
-                self.tables.forget_sets();
+                self.tables.forget_tallies();
                 connection.execute_batch("ROLLBACK")?;
                 Ok(other?)
             }
         }
+    }
+
+    /// Nobody asks a file that is not finished, so that its tallies are written now and then only.
+    fn write_tallies(&self) -> rusqlite::Result<()> {
+        if self.progress.complete {
+            return self.tables.write_tallies();
+        }
+        self.tables.hold_tallies();
+        Ok(())
     }
 
     /// Folds events; where one cannot be folded, which and why.
