@@ -1,19 +1,12 @@
 //! Who is it, and how can they be reached? One contact with everything known of them, or a search by name,
 //! email, identity, tag and form.
 
-use std::collections::BTreeMap;
-
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use domain::{
     Event, Kind, Personal, Recorded, Role,
-    contact::{
-        ConsentChannel, ConsentPurpose, ContactEvent, ContactForm, Detail, LawfulBasis, RelationshipKind,
-    },
+    contact::{ConsentChannel, ConsentPurpose, ContactEvent, ContactForm, LawfulBasis},
 };
-use rusqlite::{
-    Row, params, params_from_iter,
-    types::{Type, Value},
-};
+use rusqlite::{Row, params, types::Type};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
@@ -23,6 +16,12 @@ use crate::{
     projection::{ApplyError, Projection, Shows, ViewError},
     tables::Tables,
 };
+
+mod card;
+mod search;
+
+use card::Card;
+use search::FoundRow;
 
 /// The projection.
 pub struct Contacts;
@@ -61,80 +60,6 @@ pub enum View {
         #[serde(skip_serializing_if = "Option::is_none")]
         next: Option<String>,
     },
-}
-
-/// A contact found.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct FoundRow {
-    id: Uuid,
-    form: ContactForm,
-    /// Absent where none was ever given, empty where it was forgotten.
-    name: Option<String>,
-    /// Every address, the one linked first in front.
-    emails: Vec<String>,
-    tags: Vec<String>,
-    #[serde(skip)]
-    number: i64,
-}
-
-/// Everything known of one contact.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Card {
-    id: Uuid,
-    form: ContactForm,
-    /// Absent where none was ever given, empty where it was forgotten.
-    name: Option<String>,
-    registered_at: DateTime<Utc>,
-    details: BTreeMap<Detail, String>,
-    identities: Vec<Identity>,
-    tags: Vec<String>,
-    consents: Vec<Consent>,
-    relationships: Vec<Relationship>,
-}
-
-/// A handle under which the contact can be found now.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Identity {
-    platform: String,
-    handle: String,
-    verified: bool,
-    linked_at: DateTime<Utc>,
-}
-
-/// Whether the contact may be written to for a purpose.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Consent {
-    purpose: ConsentPurpose,
-    channel: ConsentChannel,
-    /// Whether it holds now.
-    in_force: bool,
-    /// On what ground it was given last.
-    basis: Option<LawfulBasis>,
-    given_at: Option<DateTime<Utc>>,
-    /// Where the proof lies.
-    proof: Option<String>,
-    withdrawn_at: Option<DateTime<Utc>>,
-}
-
-/// A relationship that lasts, told by either side.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Relationship {
-    #[serde(rename = "relationship")]
-    kind: RelationshipKind,
-    /// `to` where this contact is it of the other (a member of the other household), `from` where the other is
-    /// it of this one.
-    direction: Direction,
-    contact: Uuid,
-    form: ContactForm,
-    name: Option<String>,
-    since: Option<NaiveDate>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Direction {
-    To,
-    From,
 }
 
 impl Projection for Contacts {
@@ -259,13 +184,13 @@ impl Projection for Contacts {
     fn view(tables: &Tables, query: Query, page: &Page) -> Result<Option<View>, ViewError> {
         let Query { id, name, email, platform, identity, tag, form } = &query;
         match id {
-            None => find(tables, &query, page).map(Some),
+            None => search::find(tables, &query, page).map(Some),
             Some(id) => {
                 let texts = [name, email, platform, identity, tag];
                 if texts.into_iter().any(Option::is_some) || form.is_some() {
                     return Err(ViewError::query("id", "names one contact: leave the other conditions out"));
                 }
-                Ok(card(tables, *id)?.map(|card| View::Card(Box::new(card))))
+                Ok(card::card(tables, *id)?.map(|card| View::Card(Box::new(card))))
             }
         }
     }
@@ -374,213 +299,6 @@ fn forget(tables: &Tables, contact: Uuid) -> Result<(), ApplyError> {
         tables.execute(sql, [contact])?;
     }
     Ok(())
-}
-
-/// Those who meet every condition, page by page.
-fn find(tables: &Tables, query: &Query, page: &Page) -> Result<View, ViewError> {
-    let (mut conditions, mut values) = conditions(query)?;
-    conditions.push("number > ?");
-    values.push(Value::Integer(page.after::<i64>()?.unwrap_or_default()));
-    values.push(Value::Integer(i64::try_from(page.fetch()).unwrap_or(i64::MAX)));
-    let sql = format!(
-        "SELECT number, contact, form, named, name FROM contacts WHERE {} ORDER BY number LIMIT ?",
-        conditions.join(" AND ")
-    );
-    let mut rows = tables.rows(&sql, params_from_iter(values), |row| {
-        Ok(FoundRow {
-            number: row.get(0)?,
-            id: row.get(1)?,
-            form: read_word(row, 2)?,
-            name: given(row, 3, 4)?,
-            emails: Vec::new(),
-            tags: Vec::new(),
-        })
-    })?;
-    let next = page.cut(&mut rows, |row| row.number);
-    for row in &mut rows {
-        let addresses = identities(tables, row.id)?.into_iter().filter(|identity| identity.platform == EMAIL);
-        row.emails = addresses.map(|identity| identity.handle).collect();
-        row.tags = tags(tables, row.id)?;
-    }
-    Ok(View::Found { rows, next })
-}
-
-/// The platform of email addresses.
-const EMAIL: &str = "email";
-
-/// Contacts to whom a handle was linked and not unlinked since.
-macro_rules! linked_by {
-    ($exactly:literal) => {
-        concat!(
-            "contact IN (SELECT i.contact FROM identities AS i
-                WHERE i.handle = ? COLLATE NOCASE AND i.platform = ? AND i.linked ",
-            $exactly,
-            " AND NOT EXISTS (SELECT 1 FROM identities AS later
-                WHERE later.contact = i.contact AND later.position > i.position AND NOT later.linked
-                    AND later.platform = i.platform AND later.handle = i.handle))"
-        )
-    };
-}
-
-/// The conditions of a search and their values, only those asked for, so that each can use its index.
-fn conditions(query: &Query) -> Result<(Vec<&'static str>, Vec<Value>), ViewError> {
-    let (mut conditions, mut values) = (Vec::new(), Vec::new());
-    if let Some(name) = &query.name {
-        conditions.push("number IN (SELECT rowid FROM name_search WHERE name_search MATCH ?)");
-        values.push(Value::Text(search_words(name)?));
-    }
-    if let Some(email) = &query.email {
-        conditions.push(linked_by!(""));
-        values.extend([not_empty("email", email)?, Value::Text(EMAIL.to_owned())]);
-    }
-    match (&query.platform, &query.identity) {
-        (Some(platform), Some(identity)) => {
-            conditions.push(linked_by!("AND i.handle = ?"));
-            let identity = not_empty("identity", identity)?;
-            values.extend([identity.clone(), Value::Text(platform.clone()), identity]);
-        }
-        (Some(_), None) => return Err(ViewError::query("identity", "is missing: say which on the platform")),
-        (None, Some(_)) => return Err(ViewError::query("platform", "is missing: say where the identity is")),
-        (None, None) => {}
-    }
-    if let Some(tag) = &query.tag {
-        conditions.push("contact IN (SELECT contact FROM tags WHERE tag = ?)");
-        values.push(Value::Text(tag.clone()));
-    }
-    if let Some(form) = query.form {
-        conditions.push("form = ?");
-        values.push(Value::Text(word(form)));
-    }
-    Ok((conditions, values))
-}
-
-/// What was forgotten is empty, and must not be found by asking for nothing.
-fn not_empty(field: &str, text: &str) -> Result<Value, ViewError> {
-    if text.is_empty() {
-        return Err(ViewError::query(field, "is empty"));
-    }
-    Ok(Value::Text(text.to_owned()))
-}
-
-/// Every word in quotes, so that nothing in it is taken for the search's own grammar, and open at its end.
-fn search_words(name: &str) -> Result<String, ViewError> {
-    let words = name.split_whitespace().filter(|word| word.chars().any(char::is_alphanumeric));
-    let quoted: Vec<_> = words.map(|word| format!("\"{}\"*", word.replace('"', "\"\""))).collect();
-    if quoted.is_empty() || name.len() > 300 {
-        return Err(ViewError::query("name", "takes one or more words of a name, at most 300 bytes"));
-    }
-    Ok(quoted.join(" "))
-}
-
-/// Everything known of one contact.
-fn card(tables: &Tables, contact: Uuid) -> Result<Option<Card>, ViewError> {
-    let sql = "SELECT form, named, name, registered_at FROM contacts WHERE contact = ?1";
-    let card = tables.row(sql, [contact], |row| {
-        Ok(Card {
-            id: contact,
-            form: read_word(row, 0)?,
-            name: given(row, 1, 2)?,
-            registered_at: moment(row.get(3)?),
-            details: BTreeMap::new(),
-            identities: Vec::new(),
-            tags: Vec::new(),
-            consents: Vec::new(),
-            relationships: Vec::new(),
-        })
-    })?;
-    let Some(card) = card else { return Ok(None) };
-    let sql = "SELECT detail, value FROM details WHERE contact = ?1";
-    let details = tables.rows(sql, [contact], |row| Ok((read_word(row, 0)?, row.get(1)?)))?;
-    Ok(Some(Card {
-        details: details.into_iter().collect(),
-        identities: identities(tables, contact)?,
-        tags: tags(tables, contact)?,
-        consents: consents(tables, contact)?,
-        relationships: relationships(tables, contact)?,
-        ..card
-    }))
-}
-
-/// The handles that hold now, the one linked first in front.
-fn identities(tables: &Tables, contact: Uuid) -> rusqlite::Result<Vec<Identity>> {
-    let sql = "SELECT platform, handle, verified, linked_at, linked FROM identities WHERE contact = ?1
-         ORDER BY position";
-    let links = tables.rows(sql, [contact], |row| {
-        let identity = Identity {
-            platform: row.get(0)?,
-            handle: row.get(1)?,
-            verified: row.get(2)?,
-            linked_at: moment(row.get(3)?),
-        };
-        Ok((identity, row.get::<_, bool>(4)?))
-    })?;
-    let mut held = Vec::<Identity>::new();
-    for (link, linked) in links {
-        let known = held.iter().position(|held| held.platform == link.platform && held.handle == link.handle);
-        match (known, linked) {
-            // Linking again proves what was not proven before, and never takes a proof away.
-            (Some(known), true) => held[known].verified |= link.verified,
-            (Some(known), false) => drop(held.remove(known)),
-            (None, true) => held.push(link),
-            (None, false) => {}
-        }
-    }
-    Ok(held)
-}
-
-fn tags(tables: &Tables, contact: Uuid) -> rusqlite::Result<Vec<String>> {
-    tables.rows("SELECT tag FROM tags WHERE contact = ?1 ORDER BY tag", [contact], |row| row.get(0))
-}
-
-fn consents(tables: &Tables, contact: Uuid) -> rusqlite::Result<Vec<Consent>> {
-    let sql =
-        "SELECT purpose, channel, basis IS NOT NULL AND withdrawn_at IS NULL, basis, given_at, proven, proof,
-             withdrawn_at
-         FROM consents WHERE contact = ?1 ORDER BY purpose, channel";
-    tables.rows(sql, [contact], |row| {
-        let basis: Option<String> = row.get(3)?;
-        Ok(Consent {
-            purpose: read_word(row, 0)?,
-            channel: read_word(row, 1)?,
-            in_force: row.get(2)?,
-            basis: basis.map(|_| read_word(row, 3)).transpose()?,
-            given_at: row.get::<_, Option<i64>>(4)?.map(moment),
-            proof: given(row, 5, 6)?,
-            withdrawn_at: row.get::<_, Option<i64>>(7)?.map(moment),
-        })
-    })
-}
-
-/// Relationships both ways; those with a contact that was voided, or is not registered yet, are not shown.
-fn relationships(tables: &Tables, contact: Uuid) -> rusqlite::Result<Vec<Relationship>> {
-    let mut all = Vec::new();
-    for (direction, sql) in [
-        (
-            Direction::To,
-            "SELECT relationship, c.contact, form, named, name, since
-             FROM relationships AS r JOIN contacts AS c ON c.contact = r.other
-             WHERE r.contact = ?1 ORDER BY relationship, c.contact",
-        ),
-        (
-            Direction::From,
-            "SELECT relationship, c.contact, form, named, name, since
-             FROM relationships AS r JOIN contacts AS c ON c.contact = r.contact
-             WHERE r.other = ?1 ORDER BY relationship, c.contact",
-        ),
-    ] {
-        all.extend(tables.rows(sql, [contact], |row| {
-            let since: Option<String> = row.get(5)?;
-            Ok(Relationship {
-                kind: read_word(row, 0)?,
-                direction,
-                contact: row.get(1)?,
-                form: read_word(row, 2)?,
-                name: given(row, 3, 4)?,
-                since: since.and_then(|day| day.parse().ok()),
-            })
-        })?);
-    }
-    Ok(all)
 }
 
 /// A personal text, where one was ever given.

@@ -8,6 +8,7 @@ mod check;
 pub mod contacts;
 pub mod engagement;
 mod follower;
+pub mod giving;
 pub mod history;
 pub mod moment;
 mod page;
@@ -41,6 +42,7 @@ pub use views::{Answered, AskError, Phase, Question, Status, Views};
 pub fn all(registry: &mut impl Registry) {
     registry.register::<contacts::Contacts>();
     registry.register::<engagement::Engagement>();
+    registry.register::<giving::Giving>();
     registry.register::<history::History>();
     registry.register::<pipeline::Pipeline>();
 }

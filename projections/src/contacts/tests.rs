@@ -1,7 +1,11 @@
 use std::{fmt::Write as _, sync::Arc};
 
-use domain::{Actor, ContactId, EventId, Keyring, Position, StreamId};
-use rusqlite::Connection;
+use chrono::NaiveDate;
+use domain::{
+    Actor, ContactId, EventId, Keyring, Position, StreamId,
+    contact::{Detail, RelationshipKind},
+};
+use rusqlite::{Connection, types::Value};
 use serde_json::json;
 
 use super::*;
