@@ -144,7 +144,11 @@ fn parse(json: &[u8]) -> Result<Envelope, Malformed> {
 /// The error of a deserializer with the path to the field at fault.
 pub(crate) fn malformed(error: serde_path_to_error::Error<serde_json::Error>) -> Malformed {
     let path = error.path().to_string();
-    let message = error.into_inner().to_string();
+    let mut message = error.into_inner().to_string();
+    // Places in a text that was put together on the way would only mislead; the path says where it is.
+    if let Some(place) = message.rfind(" at line ") {
+        message.truncate(place);
+    }
     Malformed { field: (path != ".").then_some(path), message }
 }
 

@@ -23,10 +23,8 @@ pub trait Decider: Send + Sync + 'static {
     /// Who may send commands of this kind.
     const WRITERS: &'static [Role];
 
-    /// Who may send this very command, where that differs from [`Self::WRITERS`].
-    fn writers(_command: &Self::Command) -> &'static [Role] {
-        Self::WRITERS
-    }
+    /// The commands, by name, for which others than [`Self::WRITERS`] may ask.
+    const EXCEPTIONS: &'static [(&'static str, &'static [Role])] = &[];
 
     /// What follows from a command, given all that has happened.
     fn decide(

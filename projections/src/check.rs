@@ -168,7 +168,7 @@ fn compare(
     let keys = key.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", ");
     let sql = format!("SELECT {keys}, * FROM \"{table}\" ORDER BY {keys}");
     let (mut live, mut anew) = (live.prepare(&sql)?, anew.prepare(&sql)?);
-    let columns: Vec<String> = anew.column_names().into_iter().skip(key.len()).map(str::to_owned).collect();
+    let columns: Vec<String> = anew.column_names().skip(key.len()).map(str::to_owned).collect();
     let (mut live, mut anew) = (live.query([])?, anew.query([])?);
     let (mut is, mut should) = (values(live.next()?)?, values(anew.next()?)?);
     loop {

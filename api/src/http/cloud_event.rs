@@ -30,8 +30,9 @@ pub(super) fn cloud_event(recorded: &Recorded, log: uuid::Uuid, keyring: &dyn Ke
         "data": data,
     });
     if let (Some(event), Value::Object(metadata)) = (event.as_object_mut(), metadata) {
-        let renamed = |name: &str| name.replace('_', "");
-        // Extensions of CloudEvents are flat and have names without underscores.
+        let renamed =
+            |name: &str| if name == "source" { "importedfrom".to_owned() } else { name.replace('_', "") };
+        // Extensions of CloudEvents are flat and have names without underscores; `source` is the log itself.
         let flat = metadata.into_iter().map(|(name, value)| {
             let value = if value.is_object() { Value::String(value.to_string()) } else { value };
             (renamed(&name), value)

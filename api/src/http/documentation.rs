@@ -87,7 +87,7 @@ fn operation_of(document: &Value, path: &str, method: &str, operation: &Value) -
                 }
                 @for (kind, content) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
                     p { "Body " code { (kind) } }
-                    (pretty(&shown(document, &content["schema"])))
+                    (body(document, &content["schema"]))
                 }
                 table {
                     tr { th { "Answer" } th { "What it means" } }
@@ -130,9 +130,56 @@ fn followed<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
         .unwrap_or(schema)
 }
 
-/// A body's schema with its first reference followed, which is where the commands are.
-fn shown(document: &Value, schema: &Value) -> Value {
-    followed(document, schema.get("allOf").and_then(|all| all.get(0)).unwrap_or(schema)).clone()
+/// A body: where it is one of several commands, each with its fields; else its schema.
+fn body(document: &Value, schema: &Value) -> Markup {
+    let schema = followed(document, schema);
+    let Some(commands) = schema["oneOf"].as_array() else { return pretty(schema) };
+    html! {
+        @for command in commands {
+            @let name = command["required"][0].as_str().unwrap_or_default();
+            @let fields = followed(document, &command["properties"][name]);
+            h3 { code { (name) } " " span.hint { (command["description"].as_str().unwrap_or_default()) } }
+            @if fields["properties"].as_object().is_some_and(|fields| !fields.is_empty()) {
+                (fields_of(document, fields))
+            } @else {
+                p.hint { "No fields: " code { "{\"" (name) "\": {}}" } }
+            }
+        }
+        p.hint { "Beside the command may stand " code { "occurred_at, reason, on_behalf_of, correlation, causation" } "." }
+    }
+}
+
+fn fields_of(document: &Value, schema: &Value) -> Markup {
+    let required: Vec<&str> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    html! {
+        table {
+            @for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+                tr {
+                    td { code { (name) } @if required.contains(&name.as_str()) { " *" } }
+                    td { code { (type_of(field)) } }
+                    td { (field["description"].as_str().unwrap_or_default()) (choices(document, field)) }
+                }
+            }
+        }
+    }
+}
+
+/// The type of a field in a word or two.
+fn type_of(field: &Value) -> String {
+    if let Some(name) = field["$ref"].as_str().and_then(|reference| reference.rsplit('/').next()) {
+        return name.to_owned();
+    }
+    let several = field["anyOf"].as_array().into_iter().flatten().map(type_of).find(|name| name != "null");
+    let listed = || {
+        field["type"].as_array().into_iter().flatten().filter_map(Value::as_str).find(|name| *name != "null")
+    };
+    let single = field["type"].as_str().or_else(listed).unwrap_or_default();
+    match several {
+        Some(name) => name,
+        None if single == "array" => format!("list of {}", type_of(&field["items"])),
+        None => field["format"].as_str().unwrap_or(single).to_owned(),
+    }
 }
 
 fn pretty(value: &Value) -> Markup {

@@ -42,6 +42,8 @@ summary { cursor: pointer; padding: .55rem .9rem; display: flex; gap: .8rem; ali
 summary b { font: 600 12px ui-monospace, monospace; color: #fff; background: var(--accent); border-radius: 4px;
   padding: .1rem .45rem; min-width: 3.6rem; text-align: center; }
 summary b.post { background: #8a4b08; } summary b.delete { background: #8c1d18; }
+h3 { font-size: 15px; margin: 1.1rem 0 .2rem; }
+td:first-child { white-space: nowrap; width: 11rem; }
 details > div { padding: 0 .9rem .8rem; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0; background: #fff; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid var(--line); }
