@@ -2,4 +2,5 @@
 
 mod contract;
 mod crash_of_the_store;
+mod demo;
 mod store;

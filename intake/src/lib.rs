@@ -9,6 +9,7 @@ mod column;
 mod compile;
 mod csv;
 mod date;
+mod demo;
 mod error;
 mod ids;
 mod import;
@@ -24,6 +25,7 @@ mod rejects;
 mod row;
 mod source_file;
 
+pub use demo::{Campus, Demo};
 pub use error::ImportError;
 pub use ids::Ids;
 pub use import::{Import, Original, Reject, Row};
