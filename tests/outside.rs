@@ -1,6 +1,13 @@
 //! The whole from outside: what is promised to those who only see what is public.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of a test are test code as well")]
+
 mod contract;
 mod crash_of_the_store;
 mod demo;
+mod golden_events;
+mod harness;
+mod http_rights;
+mod known;
 mod store;
+mod tidiness;

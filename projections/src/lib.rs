@@ -6,10 +6,12 @@
 mod amounts;
 mod check;
 pub mod contacts;
+pub mod conversations;
 pub mod engagement;
 mod follower;
 pub mod giving;
 pub mod history;
+pub mod leads;
 pub mod moment;
 mod page;
 mod past;
@@ -26,6 +28,10 @@ mod testing;
 mod view;
 mod view_file;
 mod views;
+/// The worked example of the documentation, compiled and tested so that what stands there is true.
+#[cfg(test)]
+#[path = "../../docs/example/weekdays.rs"]
+mod weekdays;
 
 pub use check::{Checked, Difference};
 pub use page::Page;
@@ -41,8 +47,10 @@ pub use views::{Answered, AskError, Phase, Question, Status, Views};
 /// Every projection, one line each.
 pub fn all(registry: &mut impl Registry) {
     registry.register::<contacts::Contacts>();
+    registry.register::<conversations::Conversations>();
     registry.register::<engagement::Engagement>();
     registry.register::<giving::Giving>();
     registry.register::<history::History>();
+    registry.register::<leads::Leads>();
     registry.register::<pipeline::Pipeline>();
 }

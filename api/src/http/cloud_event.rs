@@ -6,7 +6,7 @@ use domain::{
 };
 use serde_json::{Map, Value, json};
 
-/// The event as a CloudEvent; what is personal is opened, or marked as erased.
+/// The event as a `CloudEvent`; what is personal is opened, or marked as erased.
 pub(super) fn cloud_event(recorded: &Recorded, log: uuid::Uuid, keyring: &dyn Keyring) -> Option<Value> {
     let (tag, fields) = recorded.event.encode().ok()?;
     let mut data: Value = serde_json::from_str(&fields).ok()?;
@@ -26,7 +26,7 @@ pub(super) fn cloud_event(recorded: &Recorded, log: uuid::Uuid, keyring: &dyn Ke
         "revision": recorded.revision,
         "recordedtime": recorded.recorded_at,
         "by": recorded.by,
-        "contacts": recorded.subjects.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+        "subjects": recorded.subjects.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
         "data": data,
     });
     if let (Some(event), Value::Object(metadata)) = (event.as_object_mut(), metadata) {

@@ -108,10 +108,8 @@ fn choices(document: &Value, schema: &Value) -> Markup {
     let schema = followed(document, schema);
     let plain = schema["enum"].as_array().into_iter().flatten();
     let described = schema["oneOf"].as_array().into_iter().flatten();
-    let values: Vec<&str> = plain
-        .chain(described.flat_map(|one| one["const"].is_string().then_some(&one["const"])))
-        .filter_map(Value::as_str)
-        .collect();
+    let values: Vec<&str> =
+        plain.chain(described.map(|one| &one["const"])).filter_map(Value::as_str).collect();
     html! { @if !values.is_empty() { " " span.hint { "(" (values.join(" | ")) ")" } } }
 }
 

@@ -42,7 +42,7 @@ const COMMAND_LIMIT: usize = 1024 * 1024;
 /// The largest body of a batch, in bytes.
 const BATCH_LIMIT: usize = 16 * 1024 * 1024;
 /// How long a request may take, body included.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How many requests are worked on at a time; more are turned away at once.
 const REQUESTS_AT_A_TIME: usize = 1_024;
 /// How many live feeds may be open.

@@ -1,0 +1,161 @@
+//! The invariants of the structure, as far as they can be read from the files.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+const OURS: &[&str] = &["domain", "commands", "store", "projections", "intake", "api", "tests"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// Every file below a folder of the repository with one of these endings.
+fn files(folder: &str, endings: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut waiting = vec![root().join(folder)];
+    while let Some(folder) = waiting.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() && !matches!(name.as_str(), "target" | ".git" | "rapport-data") {
+                waiting.push(path);
+            } else if path.extension().is_some_and(|ending| endings.iter().any(|wanted| ending == *wanted)) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// What a crate depends on when it is built, not when it is tested.
+fn dependencies(member: &str) -> BTreeSet<String> {
+    let manifest = read(format!("{member}/Cargo.toml"));
+    let section = manifest.split("[dependencies]").nth(1).unwrap();
+    let section = section.split("\n[").next().unwrap();
+    section
+        .lines()
+        .filter_map(|line| line.split(['.', '=', ' ']).next())
+        .map(str::to_owned)
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+fn ours(member: &str) -> Vec<&'static str> {
+    let dependencies = dependencies(member);
+    OURS.iter().copied().filter(|name| dependencies.contains(*name)).collect()
+}
+
+#[test]
+fn the_rooms_know_only_those_below_them() {
+    assert_eq!(ours("domain"), [] as [&str; 0]);
+    assert_eq!(ours("commands"), ["domain"]);
+    assert_eq!(ours("store"), ["domain"]);
+    assert_eq!(ours("projections"), ["domain"]);
+    assert_eq!(ours("intake"), ["domain", "commands"]);
+    assert!(!ours("api").contains(&"tests"));
+}
+
+#[test]
+fn only_the_doors_know_http_and_only_the_store_knows_the_log() {
+    for member in ["domain", "commands", "store", "projections", "intake"] {
+        let dependencies = dependencies(member);
+        for name in ["axum", "hyper", "tower", "tower-http"] {
+            assert!(!dependencies.contains(name), "{member} depends on {name}");
+        }
+    }
+    for member in ["domain", "commands", "intake", "api"] {
+        assert!(!dependencies(member).contains("rusqlite"), "{member} depends on rusqlite");
+        for path in files(&format!("{member}/src"), &["rs"]) {
+            assert!(
+                !fs::read_to_string(&path).unwrap().contains("log.sqlite"),
+                "{} names the log",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn facts_know_no_clock_and_no_disk() {
+    for path in files("domain/src", &["rs"]) {
+        let text = fs::read_to_string(&path).unwrap();
+        for banned in ["std::fs", "std::net", "Utc::now", "SystemTime", "Instant::now", "new_v4", "now_v7"] {
+            assert!(!text.contains(banned), "{} uses {banned}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_doors_name_no_view() {
+    for path in files("api/src/http", &["rs"]) {
+        let text = fs::read_to_string(&path).unwrap();
+        for view in projections::descriptions() {
+            assert!(!text.contains(&format!("\"{}\"", view.name)), "{} names {}", path.display(), view.name);
+        }
+    }
+}
+
+#[test]
+fn every_file_begins_by_saying_what_it_is_for() {
+    for member in OURS {
+        for path in files(member, &["rs"]) {
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(text.starts_with("//!"), "{} does not say what it is for", path.display());
+        }
+    }
+}
+
+#[test]
+fn no_line_is_unfinished_and_none_names_a_machine() {
+    // Put together here, so that this file does not find itself.
+    let unfinished = ["TO", "FIX"].map(|word| format!("{word}{}", if word == "TO" { "DO" } else { "ME" }));
+    let machines = [["/ro", "ot/"], ["/ho", "me/"], ["/wo", "rk/"]].map(|parts| parts.concat());
+    for path in files("", &["rs", "md", "toml", "yml"]) {
+        let text = fs::read_to_string(&path).unwrap();
+        for banned in unfinished.iter().chain(&machines) {
+            assert!(!text.contains(banned.as_str()), "{} holds {banned}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_link_between_the_documents_leads_somewhere() {
+    for path in files("", &["md"]) {
+        let text = fs::read_to_string(&path).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let target = path.parent().unwrap().join(link);
+            assert!(link.contains("://") || target.exists(), "{} links to {link}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_suite_is_run_as_the_readme_says() {
+    let command = "cargo test --workspace";
+    assert!(read("README.md").contains(command));
+    assert!(read(".ci/run").lines().any(|line| line == command));
+}
+
+#[test]
+fn the_example_of_a_map_is_a_map() {
+    let text = read("docs/maps.md");
+    let map = text.split("```toml").nth(1).unwrap().split("```").next().unwrap();
+    intake::Map::parse(map).unwrap();
+}
+
+#[test]
+fn the_walkthrough_of_a_projection_states_its_true_cost() {
+    let source = read("docs/example/weekdays.rs");
+    let (projection, test) = source.split_once("#[cfg(test)]").unwrap();
+    let cost = read("docs/add-a-projection.md");
+    for lines in [projection.trim_end().lines().count(), test.lines().count()] {
+        assert!(cost.contains(&format!("| {lines} |")), "the walkthrough does not say {lines} lines");
+    }
+}
