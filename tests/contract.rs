@@ -78,7 +78,7 @@ pub(crate) fn key(number: u8) -> CommandKey {
 pub(crate) fn append(stream: StreamId, expected: u64, events: impl IntoIterator<Item = Event>) -> Append {
     let events = events.into_iter().enumerate().map(|(number, event)| NewEvent {
         // Unlike any other event's, and the same each time.
-        id: EventId(Uuid::from_u64_pair(stream.id.as_u128() as u64, expected << 32 | number as u64)),
+        id: EventId(Uuid::from_u64_pair(stream.id.as_u64_pair().1, expected << 32 | number as u64)),
         event,
         subjects: vec![ContactId(stream.id)],
     });

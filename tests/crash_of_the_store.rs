@@ -6,7 +6,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::Arc,
+    sync::{Arc, mpsc},
     time::Duration,
 };
 
@@ -114,8 +114,19 @@ fn run_child_for(folder: &Path, time: Duration, told: &mut Told) {
         .spawn()
         .unwrap();
     let out = BufReader::new(child.stdout.take().unwrap());
-    let reader = std::thread::spawn(move || out.lines().map_while(Result::ok).collect::<Vec<_>>());
+    let (begun, has_begun) = mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        let said = out.lines().map_while(Result::ok).inspect(|line| {
+            if line.starts_with("refused") {
+                let _ = begun.send(());
+            }
+        });
+        said.collect::<Vec<_>>()
+    });
+    // However long it takes to start: what is to be interrupted is appending.
+    has_begun.recv_timeout(Duration::from_secs(30)).unwrap();
     std::thread::sleep(time);
+    assert_eq!(child.try_wait().unwrap(), None, "the child was still appending");
     child.kill().unwrap();
     child.wait().unwrap();
     for line in reader.join().unwrap() {
@@ -136,7 +147,7 @@ async fn what_was_acknowledged_survives_a_kill_and_what_was_refused_left_no_trac
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
-        run_child_for(folder.path(), Duration::from_millis(150 + random % 500), &mut told);
+        run_child_for(folder.path(), Duration::from_millis(20 + random % 500), &mut told);
         let store = open(folder.path());
         let found = everything(&store).await;
         assert!(found.iter().map(|event| event.position.0).eq(1..=found.len() as u64), "round {round}");
@@ -148,7 +159,7 @@ async fn what_was_acknowledged_survives_a_kill_and_what_was_refused_left_no_trac
         assert!(told.refused.iter().all(|id| !places.contains_key(id)), "round {round}: refused and there");
         check_streams(&store, &found).await;
     }
-    assert!(told.acknowledged.len() > 200, "only {} were acknowledged", told.acknowledged.len());
+    assert!(told.acknowledged.len() as u64 > ROUNDS, "only {} were acknowledged", told.acknowledged.len());
 }
 
 /// Streams are contiguous, the index finds what the log holds, and each value opens.

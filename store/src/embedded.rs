@@ -26,7 +26,7 @@ use crate::{
     prepared::Prepared,
     readers::Readers,
     shared::Shared,
-    writer::{Waiting, Writer},
+    writer::{Replied, Waiting, Writer},
 };
 
 /// How many appends may wait.
@@ -44,7 +44,8 @@ pub struct EmbeddedStore {
     room: Arc<Semaphore>,
     // Taken when the store closes, which ends the writer.
     queue: Option<mpsc::Sender<Waiting>>,
-    threads: Vec<JoinHandle<()>>,
+    writer: Option<JoinHandle<()>>,
+    indexer: Option<JoinHandle<()>>,
     // Held until the threads are gone.
     _folder: DataFolder,
 }
@@ -86,11 +87,16 @@ impl EmbeddedStore {
             keys,
             room: Arc::new(Semaphore::new(QUEUE_BYTES)),
             queue: Some(queue),
-            threads: Vec::new(),
+            writer: None,
+            indexer: None,
             _folder: folder.clone(),
         };
-        store.start("log writer", move || writer.run())?;
-        store.start("log indexer", move || indexer::run(&shared, index, &log_reader))?;
+        let start = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
+            thread.map(Some).map_err(OpenError::io(&log_file))
+        };
+        store.writer = start("log writer", Box::new(move || writer.run()))?;
+        store.indexer = start("log indexer", Box::new(move || indexer::run(&shared, index, log_reader)))?;
         Ok(Arc::new(store))
     }
 
@@ -121,17 +127,8 @@ impl EmbeddedStore {
         }
     }
 
-    fn start(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
-        self.threads.push(thread.map_err(OpenError::io(&self.shared.log_file))?);
-        Ok(())
-    }
-
     /// Puts an append into the queue, where there is or soon will be room.
-    async fn enqueue(
-        &self,
-        append: Prepared,
-    ) -> Result<oneshot::Receiver<Result<Answer, AppendError>>, AppendError> {
+    async fn enqueue(&self, append: Prepared) -> Result<oneshot::Receiver<Replied>, AppendError> {
         let closed = || AppendError::Unavailable("it is closing".to_owned());
         let queue = self.queue.as_ref().ok_or_else(closed)?;
         let (reply, answer) = oneshot::channel();
@@ -148,13 +145,18 @@ impl EmbeddedStore {
 
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
-        self.queue = None;
+        // The writer goes last: the last connection that may write empties the write-ahead log.
         self.shared.tail.close();
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the store had panicked");
-            }
-        }
+        join(self.indexer.take());
+        self.readers.close();
+        self.queue = None;
+        join(self.writer.take());
+    }
+}
+
+fn join(thread: Option<JoinHandle<()>>) {
+    if thread.is_some_and(|thread| thread.join().is_err()) {
+        tracing::error!("a thread of the store had panicked");
     }
 }
 
@@ -168,7 +170,8 @@ impl EventStore for EmbeddedStore {
         let prepared = Prepared::new(append, &self.keys)?;
         let answer = self.enqueue(prepared).await?;
         // The writer never drops a reply but by ending in the middle of a group.
-        answer.await.unwrap_or(Err(AppendError::OutcomeUnknown))
+        let Replied { append, outcome } = answer.await.map_err(|_| AppendError::OutcomeUnknown)?;
+        outcome.map(|position| append.answer(position))
     }
 
     async fn answer(&self, key: CommandKey) -> Result<Option<KeyedAnswer>, ReadError> {

@@ -35,8 +35,7 @@ struct Held {
     log_id: Uuid,
     secret: Zeroizing<[u8; 32]>,
     remove_on_drop: bool,
-    // Closing the file gives the lock back.
-    _lock: File,
+    lock: File,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -75,7 +74,7 @@ impl DataFolder {
             log
         };
         let secret = read_secret(&secret_file)?;
-        Ok(Self(Arc::new(Held { path: path.to_owned(), log_id, secret, remove_on_drop, _lock: lock })))
+        Ok(Self(Arc::new(Held { path: path.to_owned(), log_id, secret, remove_on_drop, lock })))
     }
 
     /// Where the folder is.
@@ -123,6 +122,9 @@ impl DataFolder {
 
 impl Drop for Held {
     fn drop(&mut self) {
+        // Closing the file is not enough where a child process is being started at this moment: until it
+        // becomes another program it has a copy of the open file, and with it of the lock.
+        let _ = self.lock.unlock();
         if self.remove_on_drop {
             // Nothing depends on it: the system clears its folder for temporary files in any case.
             let _ = fs::remove_dir_all(&self.path);

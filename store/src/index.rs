@@ -122,24 +122,21 @@ impl Index {
 
     /// Writes a segment, sorted, so that each page of the index is touched once.
     pub(crate) fn write(&mut self, segment: &Segment) -> rusqlite::Result<()> {
-        let mut runs: Vec<_> =
-            segment.runs.iter().map(|(stream, run)| (stream.id, stream.kind.word(), run)).collect();
-        runs.sort_unstable_by_key(|(id, kind, _)| (*id, *kind));
+        let mut places: Vec<_> = segment.events.iter().map(|event| &event.place).collect();
+        places.sort_unstable_by_key(|place| (place.stream.id, place.stream.kind.word(), place.revision));
         let mut answers: Vec<_> = segment.answers.iter().map(|(key, number)| (key.0, *number)).collect();
         answers.sort_unstable();
         let transaction = self.connection.transaction()?;
         {
             let sql = "INSERT OR REPLACE INTO places(id, kind, revision, position) VALUES (?1, ?2, ?3, ?4)";
             let mut insert = transaction.prepare_cached(sql)?;
-            for (id, kind, run) in runs {
-                for (revision, position) in (run.first..).zip(&run.positions) {
-                    insert.execute(params![
-                        id.as_bytes(),
-                        kind,
-                        to_stored(revision),
-                        to_stored(*position)
-                    ])?;
-                }
+            for place in places {
+                insert.execute(params![
+                    place.stream.id.as_bytes(),
+                    place.stream.kind.word(),
+                    to_stored(place.revision),
+                    to_stored(place.position),
+                ])?;
             }
             let sql = "INSERT OR REPLACE INTO answers(key, number) VALUES (?1, ?2)";
             let mut insert = transaction.prepare_cached(sql)?;

@@ -29,7 +29,7 @@ pub(crate) fn catch_up(index: &mut Index, log: &LogFile, batch: usize) -> rusqli
     let batch = if missing / LARGE > batch { batch * LARGE } else { batch };
     let mut filling = Filling { index, batch, segment: Segment::after(through, answers_through) };
     log.places(through, |place| {
-        filling.segment.add(&place);
+        filling.segment.add(place);
         filling.write_if_full()
     })?;
     log.keys(answers_through, |key, number| {
@@ -50,14 +50,15 @@ impl Filling<'_> {
     fn write_if_full(&mut self) -> rusqlite::Result<()> {
         if self.segment.len() >= self.batch {
             self.index.write(&self.segment)?;
-            self.segment = Segment::after(self.segment.through, self.segment.answers_through);
+            self.segment = self.segment.next();
         }
         Ok(())
     }
 }
 
 /// Writes each full segment of the tail to the index, until the store closes.
-pub(crate) fn run(shared: &Arc<Shared>, mut index: Index, log: &LogFile) {
+#[expect(clippy::needless_pass_by_value, reason = "its connections are closed when it ends")]
+pub(crate) fn run(shared: &Arc<Shared>, mut index: Index, log: LogFile) {
     let mut forgotten: Option<Instant> = None;
     while !shared.tail.is_closing() {
         if let Some(segment) = shared.tail.wait_for_full(FORGETTING) {
@@ -71,7 +72,7 @@ pub(crate) fn run(shared: &Arc<Shared>, mut index: Index, log: &LogFile) {
             }
         }
         if forgotten.is_none_or(|at| at.elapsed() >= FORGETTING) {
-            if let Err(error) = forget(shared, &mut index, log) {
+            if let Err(error) = forget(shared, &mut index, &log) {
                 tracing::error!(%error, "old answers cannot be forgotten; trying again");
             }
             forgotten = Some(Instant::now());

@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     folder::{DataFolder, exists, make_private, read_secret, write_durably},
-    log_file::{collect, is_full},
+    log_file::is_full,
     open_error::OpenError,
     options::Options,
 };
@@ -39,8 +39,8 @@ const EPOCH: u32 = 1;
 /// How many unwrapped keys are kept in memory.
 const CACHED: usize = 100_000;
 const NONCE: usize = 12;
-/// In the place of a key: the whole owner has been erased.
-const ALL: Uuid = Uuid::nil();
+/// In the place of a key: the whole owner has been erased. No key has an empty name.
+const WHOLE_OWNER: &[u8] = &[];
 
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS keys(
@@ -167,22 +167,15 @@ impl Keys {
 
     /// Destroys one key of a contact: what was sealed with it is forgotten. Returns when that is durable.
     pub fn destroy(&self, owner: ContactId, key: Uuid) -> Result<(), KeyError> {
-        self.destroy_marked(owner, &[key])
+        self.destroy_marked(owner, &[key], false)
     }
 
     /// Destroys every key of a contact, now and in future. Returns when that is durable.
     pub fn destroy_owned_by(&self, owner: ContactId) -> Result<(), KeyError> {
-        let mut keys = {
-            let lookup = self.looking_up();
-            let mut keys = stored_keys(&lookup.stored, owner)?;
-            keys.extend(lookup.pending.keys().filter(|name| name.0 == owner).map(|name| name.1));
-            keys
-        };
-        keys.push(ALL);
-        self.destroy_marked(owner, &keys)
+        self.destroy_marked(owner, &[], true)
     }
 
-    fn destroy_marked(&self, owner: ContactId, keys: &[Uuid]) -> Result<(), KeyError> {
+    fn destroy_marked(&self, owner: ContactId, keys: &[Uuid], whole: bool) -> Result<(), KeyError> {
         let mut connection = self.writing();
         let transaction = connection.transaction()?;
         {
@@ -191,23 +184,17 @@ impl Keys {
             for key in keys {
                 mark.execute(params![owner.0.as_bytes(), key.as_bytes(), EPOCH])?;
             }
-            if keys.contains(&ALL) {
-                // Keys that came after they were listed.
+            if whole {
+                mark.execute(params![owner.0.as_bytes(), WHOLE_OWNER, EPOCH])?;
                 transaction
                     .execute("UPDATE keys SET wrapped = NULL WHERE owner = ?1", [owner.0.as_bytes()])?;
             }
         }
         transaction.commit()?;
         let mut lookup = self.looking_up();
-        if keys.contains(&ALL) {
-            lookup.pending.retain(|name, _| name.0 != owner);
-            self.cache.retain(|name, _| name.0 != owner);
-        } else {
-            for key in keys {
-                lookup.pending.remove(&(owner, *key));
-                self.cache.remove(&(owner, *key));
-            }
-        }
+        let is_destroyed = |name: &KeyName| name.0 == owner && (whole || keys.contains(&name.1));
+        lookup.pending.retain(|name, _| !is_destroyed(name));
+        self.cache.retain(|name, _| !is_destroyed(name));
         drop(lookup);
         // The old pages are overwritten in the database; this empties the write-ahead log of them as well.
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
@@ -237,7 +224,7 @@ impl Keys {
         }
         let sql = "SELECT wrapped FROM keys WHERE owner = ?1 AND key IN (?2, ?3) ORDER BY wrapped LIMIT 1";
         let mut statement = lookup.stored.prepare_cached(sql)?;
-        let of = [name.0.0.as_bytes(), name.1.as_bytes(), ALL.as_bytes()];
+        let of = params![name.0.0.as_bytes(), name.1.as_bytes(), WHOLE_OWNER];
         // A mark has no wrapped key and sorts first.
         let found = statement.query_row(of, |row| row.get::<_, Option<Vec<u8>>>(0)).optional()?;
         let wrapped = match found {
@@ -290,11 +277,6 @@ fn connect(file: &Path, options: &Options) -> rusqlite::Result<Connection> {
     // What is deleted is overwritten.
     connection.pragma_update(None, "secure_delete", "ON")?;
     Ok(connection)
-}
-
-fn stored_keys(connection: &Connection, owner: ContactId) -> rusqlite::Result<Vec<Uuid>> {
-    let mut statement = connection.prepare_cached("SELECT key FROM keys WHERE owner = ?1")?;
-    collect(statement.query([owner.0.as_bytes()])?, |row| row.get(0).map(Uuid::from_bytes))
 }
 
 fn draw() -> SharedKey {
@@ -371,6 +353,19 @@ mod tests {
         for keys in [keys, reopened(&folder)] {
             assert_eq!((keys.open(OWNER, KEY, &before), keys.open(OWNER, KEY, &after)), (None, None));
         }
+    }
+
+    #[test]
+    fn the_nil_id_is_a_name_like_any_other() {
+        let folder = DataFolder::temporary().unwrap();
+        let keys = reopened(&folder);
+        for key in [Uuid::nil(), KEY] {
+            keys.seal(ContactId(Uuid::nil()), key, b"value").unwrap();
+            keys.keep_pending().unwrap();
+        }
+        let sealed = keys.seal(ContactId(Uuid::nil()), KEY, b"value").unwrap();
+        let sealed = BASE64_STANDARD_NO_PAD.encode(sealed);
+        assert!(reopened(&folder).open(ContactId(Uuid::nil()), KEY, &sealed).is_some());
     }
 
     #[test]

@@ -54,6 +54,7 @@ pub(crate) struct LogFile {
 }
 
 /// What the index keeps about an event, as it is read from the log.
+#[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) stream: StreamId,
     pub(crate) revision: u64,

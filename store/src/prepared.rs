@@ -16,6 +16,7 @@ pub(crate) const LIMIT: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) stream: StreamId,
+    pub(crate) stream_name: String,
     pub(crate) expected: u64,
     pub(crate) occurred_at: Option<i64>,
     pub(crate) actor: String,
@@ -49,6 +50,7 @@ impl Prepared {
         }
         Ok(Self {
             stream: append.stream,
+            stream_name: append.stream.to_string(),
             expected: append.expected,
             occurred_at: append.occurred_at.map(|moment| moment.timestamp_micros()),
             actor: append.by.to_string(),

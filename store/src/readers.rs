@@ -38,6 +38,11 @@ impl Readers {
         Self { shared, idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS)) }
     }
 
+    /// Closes the connections that are not in use.
+    pub(crate) fn close(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Does some reading on a thread that may block.
     pub(crate) async fn read<T: Send + 'static>(
         &self,

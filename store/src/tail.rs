@@ -11,6 +11,7 @@ use std::{
 };
 
 use domain::{CommandKey, StreamId};
+use quick_cache::DefaultHashBuilder;
 
 use crate::log_file::Place;
 
@@ -32,21 +33,23 @@ impl Head {
 /// A stretch of the log: where its events and answers lie.
 #[derive(Debug, Default)]
 pub(crate) struct Segment {
-    pub(crate) runs: HashMap<StreamId, Run>,
-    pub(crate) answers: HashMap<CommandKey, u64>,
+    /// In the order of the log. One list for all streams: a list for each would cost an allocation an event.
+    pub(crate) events: Vec<Indexed>,
+    /// The place in the list of each stream's last event.
+    newest: HashMap<StreamId, u32, DefaultHashBuilder>,
+    pub(crate) answers: HashMap<CommandKey, u64, DefaultHashBuilder>,
     /// The last position in it or before it.
     pub(crate) through: u64,
     /// The number of the last answer in it or before it.
     pub(crate) answers_through: u64,
-    events: usize,
 }
 
-/// The events of one stream in a segment: consecutive revisions.
+/// An event of a segment.
 #[derive(Debug)]
-pub(crate) struct Run {
-    pub(crate) first: u64,
-    pub(crate) positions: Vec<u64>,
-    effective_at: i64,
+pub(crate) struct Indexed {
+    pub(crate) place: Place,
+    /// The place in the list of the event before it in its stream, if that is in the segment.
+    previous: Option<u32>,
 }
 
 impl Segment {
@@ -54,31 +57,38 @@ impl Segment {
         Self { through, answers_through, ..Self::default() }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.events + self.answers.len()
+    /// The segment that follows this one, with room for as much.
+    pub(crate) fn next(&self) -> Self {
+        Self {
+            events: Vec::with_capacity(self.events.len()),
+            newest: HashMap::with_capacity_and_hasher(self.newest.len(), DefaultHashBuilder::default()),
+            ..Self::after(self.through, self.answers_through)
+        }
     }
 
-    pub(crate) fn add(&mut self, place: &Place) {
-        let run = self.runs.entry(place.stream).or_insert(Run {
-            first: place.revision,
-            positions: Vec::new(),
-            effective_at: place.effective_at,
-        });
-        run.positions.push(place.position);
-        run.effective_at = place.effective_at;
+    pub(crate) fn len(&self) -> usize {
+        self.events.len() + self.answers.len()
+    }
+
+    pub(crate) fn add(&mut self, place: Place) {
+        // A segment never comes near 2^32 events: it is closed long before.
+        let number = u32::try_from(self.events.len()).unwrap_or(u32::MAX);
+        let previous = self.newest.insert(place.stream, number);
         self.through = place.position;
-        self.events += 1;
+        self.events.push(Indexed { place, previous });
     }
 
     pub(crate) fn add_answer(&mut self, key: CommandKey, number: u64) {
         self.answers.insert(key, number);
         self.answers_through = number;
     }
-}
 
-impl Run {
-    fn head(&self) -> Head {
-        Head { revision: self.first + self.positions.len() as u64 - 1, effective_at: self.effective_at }
+    /// The events of a stream, the newest first.
+    fn newest_first(&self, stream: StreamId) -> impl Iterator<Item = &Place> {
+        let at = |number: &u32| self.events.get(*number as usize);
+        let newest = self.newest.get(&stream).and_then(at);
+        std::iter::successors(newest, move |event| event.previous.as_ref().and_then(at))
+            .map(|event| &event.place)
     }
 }
 
@@ -106,7 +116,7 @@ impl Segments {
     fn close_if_full(&mut self, batch: usize) -> bool {
         let is_full = self.open.len() >= batch;
         if is_full {
-            let next = Segment::after(self.open.through, self.open.answers_through);
+            let next = self.open.next();
             self.full.push_back(Arc::new(std::mem::replace(&mut self.open, next)));
         }
         is_full
@@ -127,7 +137,7 @@ impl Tail {
     ) {
         let mut segments = self.locked();
         for place in places {
-            segments.open.add(&place);
+            segments.open.add(place);
         }
         for (key, number) in answers {
             segments.open.add_answer(key, number);
@@ -140,19 +150,18 @@ impl Tail {
     /// The revisions and positions of a stream's events after a revision, as far as they lie in the tail.
     pub(crate) fn places(&self, stream: StreamId, after: u64) -> Vec<(u64, u64)> {
         let segments = self.locked();
-        let runs = segments.full.iter().map(AsRef::as_ref).chain([&segments.open]);
-        let mut places = Vec::new();
-        for run in runs.filter_map(|segment| segment.runs.get(&stream)) {
-            let skipped = usize::try_from((after + 1).saturating_sub(run.first)).unwrap_or(usize::MAX);
-            let kept = run.positions.iter().copied().skip(skipped);
-            places.extend((run.first.max(after + 1)..).zip(kept));
-        }
+        let newest_first = segments.newest_first().flat_map(|segment| segment.newest_first(stream));
+        let newer = newest_first.take_while(|place| place.revision > after);
+        let mut places: Vec<_> = newer.map(|place| (place.revision, place.position)).collect();
+        places.reverse();
         places
     }
 
     /// The head of a stream that has events in the tail.
     pub(crate) fn head(&self, stream: StreamId) -> Option<Head> {
-        self.locked().newest_first().find_map(|segment| segment.runs.get(&stream)).map(Run::head)
+        let segments = self.locked();
+        let newest = segments.newest_first().find_map(|segment| segment.newest_first(stream).next())?;
+        Some(Head { revision: newest.revision, effective_at: newest.effective_at })
     }
 
     /// The number of the answer to a key, where it lies in the tail.

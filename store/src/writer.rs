@@ -10,7 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{Answer, AppendError, CommandKey, KeyedAnswer, StreamId};
+use domain::{AppendError, CommandKey, KeyedAnswer, StreamId};
+use quick_cache::DefaultHashBuilder;
 use rusqlite::{Connection, ffi, params};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
@@ -33,14 +34,22 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How many expired answers one transaction deletes at most.
 const DELETED_AT_ONCE: u64 = 1_024;
 
-type Outcome = Result<Answer, AppendError>;
+/// The position of the last event of an append, or why it was not done.
+type Outcome = Result<u64, AppendError>;
 
 /// An append in the queue.
 pub(crate) struct Waiting {
     pub(crate) append: Prepared,
-    pub(crate) reply: oneshot::Sender<Outcome>,
+    pub(crate) reply: oneshot::Sender<Replied>,
     /// The room it takes up in the queue, given back when it has been answered.
     pub(crate) _room: OwnedSemaphorePermit,
+}
+
+/// An append on its way back to its caller, who makes the answer of it: the writer, for whom everybody waits,
+/// neither allocates answers nor frees what was written.
+pub(crate) struct Replied {
+    pub(crate) append: Prepared,
+    pub(crate) outcome: Outcome,
 }
 
 /// The state of the writing thread.
@@ -60,8 +69,8 @@ pub(crate) struct Writer {
 /// What becomes of a group, before any of it is written.
 struct Plan {
     verdicts: Vec<Result<Accepted, AppendError>>,
-    heads: HashMap<StreamId, Head>,
-    answered: HashMap<CommandKey, usize>,
+    heads: HashMap<StreamId, Head, DefaultHashBuilder>,
+    answered: HashMap<CommandKey, usize, DefaultHashBuilder>,
     recorded_at: i64,
     next_position: u64,
     next_answer: u64,
@@ -70,8 +79,8 @@ struct Plan {
 
 /// An append that passes.
 struct Accepted {
-    answer: Answer,
     first_position: u64,
+    last_position: u64,
     effective_at: i64,
     /// Under which number the answer is kept, where there is a key.
     number: Option<u64>,
@@ -118,7 +127,7 @@ impl Writer {
             let outcomes = self.carry_out(&group).unwrap_or_else(|error| vec![Err(error); group.len()]);
             for (waiting, outcome) in group.drain(..).zip(outcomes) {
                 // Whoever has stopped waiting asks again with the same key.
-                let _ = waiting.reply.send(outcome);
+                let _ = waiting.reply.send(Replied { append: waiting.append, outcome });
             }
         }
     }
@@ -161,14 +170,14 @@ impl Writer {
             self.shared.note_sync(begun.elapsed());
             self.publish(group, &plan);
         }
-        Ok(plan.verdicts.into_iter().map(|verdict| verdict.map(|accepted| accepted.answer)).collect())
+        Ok(plan.verdicts.into_iter().map(|verdict| verdict.map(|accepted| accepted.last_position)).collect())
     }
 
     fn plan(&self, log: &LogFile, group: &[Waiting]) -> Plan {
         let mut plan = Plan {
             verdicts: Vec::with_capacity(group.len()),
-            heads: HashMap::new(),
-            answered: HashMap::new(),
+            heads: HashMap::default(),
+            answered: HashMap::default(),
             // The log never runs backwards, whatever the clock does.
             recorded_at: self.recorded_at.max(self.shared.clock.now()),
             next_position: self.shared.position() + 1,
@@ -294,15 +303,14 @@ impl Plan {
             self.next_answer += 1;
             self.next_answer - 1
         });
-        let answer = append.answer(self.next_position - 1);
-        Accepted { answer, first_position, effective_at, number }
+        Accepted { first_position, last_position: self.next_position - 1, effective_at, number }
     }
 
     fn answered_in_group(&self, key: CommandKey, group: &[Waiting]) -> Option<KeyedAnswer> {
         let place = *self.answered.get(&key)?;
-        let body = group[place].append.key?.1;
-        let answer = self.verdicts[place].as_ref().ok()?.answer.clone();
-        Some(KeyedAnswer { body, answer })
+        let append = &group[place].append;
+        let answer = append.answer(self.verdicts[place].as_ref().ok()?.last_position);
+        Some(KeyedAnswer { body: append.key?.1, answer })
     }
 
     fn accepted<'p>(&'p self, group: &'p [Waiting]) -> impl Iterator<Item = (&'p Prepared, &'p Accepted)> {
@@ -312,7 +320,7 @@ impl Plan {
 
     /// Whether there is anything to write.
     fn writes(&self) -> bool {
-        self.verdicts.iter().flatten().any(|it| it.number.is_some() || !it.answer.events.is_empty())
+        self.verdicts.iter().flatten().any(|it| it.number.is_some() || it.first_position <= it.last_position)
     }
 }
 
@@ -364,12 +372,11 @@ fn insert_events(connection: &Connection, group: &[Waiting], plan: &Plan) -> rus
                actor, subjects, metadata, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
     let mut insert = connection.prepare_cached(sql)?;
     for (append, accepted) in plan.accepted(group) {
-        let stream = append.stream.to_string();
         let places = (append.expected + 1..).zip(accepted.first_position..);
         for (event, (revision, position)) in append.events.iter().zip(places) {
             insert.execute(params![
                 to_stored(position),
-                stream,
+                append.stream_name,
                 to_stored(revision),
                 event.id.0.as_bytes(),
                 event.tag,
@@ -391,7 +398,7 @@ fn insert_answers(connection: &Connection, group: &[Waiting], plan: &Plan) -> ru
     let mut insert = connection.prepare_cached(sql)?;
     for (append, accepted) in plan.accepted(group) {
         if let (Some((key, body)), Some(number)) = (append.key, accepted.number) {
-            let answer = serde_json::to_string(&accepted.answer)
+            let answer = serde_json::to_string(&append.answer(accepted.last_position))
                 .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
             insert.execute(params![to_stored(number), key.0, body, plan.recorded_at, answer])?;
         }

@@ -1,6 +1,8 @@
 //! How fast the store is, beside a plain file with one sync per group. Measured on demand:
 //! `cargo test --release -p store --test speed -- --ignored --nocapture --test-threads=1`.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of a test are test code as well")]
+
 use std::{
     fs::File,
     io::Write,
@@ -13,6 +15,7 @@ use domain::{
     Actor, Append, Event, EventId, EventStore, Kind, KindSet, Metadata, NewEvent, Position, StreamId,
     fund::FundEvent,
 };
+use futures::{TryStreamExt, stream::FuturesUnordered};
 use store::{DataFolder, EmbeddedStore, Options};
 use uuid::Uuid;
 
@@ -20,7 +23,7 @@ const STREAMS: u64 = 88_000;
 const EVENTS: u64 = 1_000_000;
 const GROUP: u64 = 256;
 /// What a row of these events takes in the file of the log.
-const ROW: usize = 312;
+const ROW: usize = 245;
 
 fn stream(number: u64) -> StreamId {
     // Scattered over all ids, as random ids are.
@@ -42,17 +45,25 @@ fn append(number: u64, expected: u64) -> Append {
     }
 }
 
-/// So many writers, each with streams of its own, each waiting for its answer before it goes on.
-async fn fill(store: &Arc<EmbeddedStore>, writers: u64) -> Duration {
+/// So many clients, each with streams of its own; each sends a group, waits for all its answers, and goes on.
+async fn fill(store: &Arc<EmbeddedStore>, clients: u64, group: u64) -> Duration {
     let begun = Instant::now();
-    let tasks: Vec<_> = (0..writers)
-        .map(|writer| {
+    let tasks: Vec<_> = (0..clients)
+        .map(|client| {
             let store = Arc::clone(store);
             tokio::spawn(async move {
-                let own: Vec<_> = (writer..STREAMS).step_by(usize::try_from(writers).unwrap()).collect();
-                for place in 0..EVENTS / writers {
+                let own: Vec<_> = (client..STREAMS).step_by(usize::try_from(clients).unwrap()).collect();
+                let mut appends = (0..EVENTS / clients).map(|place| {
                     let number = own[usize::try_from(place).unwrap() % own.len()];
-                    store.append(append(number, place / own.len() as u64)).await.unwrap();
+                    append(number, place / own.len() as u64)
+                });
+                loop {
+                    let group = appends.by_ref().take(usize::try_from(group).unwrap());
+                    let waiting: FuturesUnordered<_> = group.map(|append| store.append(append)).collect();
+                    if waiting.is_empty() {
+                        break;
+                    }
+                    waiting.try_for_each(|_| std::future::ready(Ok(()))).await.unwrap();
                 }
             })
         })
@@ -83,12 +94,13 @@ fn rate(what: &str, count: u64, took: Duration) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures"]
 async fn the_store_beside_a_plain_file() {
-    for writers in [256, 1_024] {
+    for (clients, group) in [(1, 256), (2, 256), (4, 256), (1_024, 1)] {
         let place = tempfile::tempdir().unwrap();
         rate("plain file, groups of 256", EVENTS, plain_file(place.path()));
         let folder = DataFolder::open(place.path().join("data")).unwrap();
         let store = EmbeddedStore::open(&folder, Options::default()).unwrap();
-        rate(&format!("appends, {writers} writers, 88,000 streams"), EVENTS, fill(&store, writers).await);
+        let what = format!("{clients} clients, {group} appends at a time");
+        rate(&what, EVENTS, fill(&store, clients, group).await);
         println!("{:?}", store.statistics());
         rate("plain file again", EVENTS, plain_file(place.path()));
         let head = store.head();
