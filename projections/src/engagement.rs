@@ -264,9 +264,15 @@ fn mark(
     tables: &Tables,
     gathering: &Gathering,
     contact: Uuid,
-    change: impl FnOnce(Presence) -> Presence,
+    change: impl Fn(Presence) -> Presence,
 ) -> Result<(), ApplyError> {
     let person = tables.number("people", contact)?;
+    let first = change(Presence::default());
+    // Mostly nothing is known of somebody yet: to insert at once saves looking first.
+    let insert = "INSERT INTO presences VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+    if first != Presence::default() && keep(tables, insert, gathering, person, first)? == 1 {
+        return if gathering.cancelled { Ok(()) } else { count(tables, gathering, person, first, 1) };
+    }
     let sql = "SELECT registered, outcome, day, person FROM presences WHERE gathering = ?1 AND person = ?2";
     let known = tables.row(sql, params![gathering.number, person], read_presence)?;
     let before = known.map(|(presence, _)| presence).unwrap_or_default();
@@ -278,22 +284,30 @@ fn mark(
         let sql = "DELETE FROM presences WHERE gathering = ?1 AND person = ?2";
         tables.execute(sql, params![gathering.number, person])?;
     } else {
-        tables.execute(
-            "INSERT OR REPLACE INTO presences VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![
-                gathering.number,
-                person,
-                now.registered.map(|day| day.0),
-                now.outcome.map(|(outcome, _)| outcome.number()),
-                now.outcome.map(|(_, day)| day.0),
-            ],
-        )?;
+        keep(tables, "REPLACE INTO presences VALUES (?1, ?2, ?3, ?4, ?5)", gathering, person, now)?;
     }
     if !gathering.cancelled {
         count(tables, gathering, person, before, -1)?;
         count(tables, gathering, person, now, 1)?;
     }
     Ok(())
+}
+
+fn keep(
+    tables: &Tables,
+    sql: &str,
+    gathering: &Gathering,
+    person: u32,
+    presence: Presence,
+) -> rusqlite::Result<usize> {
+    let row = params![
+        gathering.number,
+        person,
+        presence.registered.map(|day| day.0),
+        presence.outcome.map(|(outcome, _)| outcome.number()),
+        presence.outcome.map(|(_, day)| day.0),
+    ];
+    tables.execute(sql, row)
 }
 
 fn read_presence(row: &Row<'_>) -> rusqlite::Result<(Presence, u32)> {
