@@ -506,11 +506,11 @@ fn measure(ordered: bool) {
             .collect();
         let begun = (Instant::now(), on_core());
         file.apply(&events, Position(position), None).unwrap();
-        folding = (folding.0 + begun.0.elapsed(), folding.1 + on_core() - begun.1);
+        folding = (folding.0 + begun.0.elapsed(), folding.1 + on_core().saturating_sub(begun.1));
     }
     let begun = (Instant::now(), on_core());
     file.finish().unwrap();
-    folding = (folding.0 + begun.0.elapsed(), folding.1 + on_core() - begun.1);
+    folding = (folding.0 + begun.0.elapsed(), folding.1 + on_core().saturating_sub(begun.1));
     let rate = |time: Duration| u128::from(position) * 1_000_000 / time.as_micros();
     let size = std::fs::metadata(&path).unwrap().len() >> 20;
     let (by_clock, by_core) = (rate(folding.0), rate(folding.1));
