@@ -1,0 +1,456 @@
+//! What the tests of the whole stand on: a data folder of their own with a token for every role, requests and
+//! answers, in this process or over TCP, and the real program, served, run or killed.
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::{self, BufRead, BufReader, Read, Write as _},
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant, SystemTime},
+};
+
+use api::{
+    Rapport,
+    http::{Trust, router},
+};
+use axum::{Router, body::Body, http::Request};
+use chrono::DateTime;
+use domain::{Kind, Position, Role};
+use http_body_util::BodyExt as _;
+use projections::{Answered, AskError, Question};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+use uuid::Uuid;
+
+/// No request takes longer, however slow the machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The n-th thing of a kind.
+pub(crate) fn id(kind: Kind, number: u64) -> Uuid {
+    let kind = Kind::ALL.iter().position(|other| *other == kind).unwrap();
+    Uuid::from_u64_pair(kind as u64 + 1, number)
+}
+
+/// Numbers that look random and are the same in every run.
+#[derive(Clone, Debug)]
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn roll(&mut self) -> u64 {
+        // splitmix64
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.roll() % limit
+    }
+
+    pub(crate) fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[usize::try_from(self.below(of.len() as u64)).unwrap()]
+    }
+}
+
+/// A request.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Ask {
+    pub(crate) fn new(method: &str, path: impl Into<String>, body: impl Into<Vec<u8>>) -> Self {
+        Self { method: method.to_owned(), path: path.into(), headers: Vec::new(), body: body.into() }
+    }
+
+    pub(crate) fn get(path: impl Into<String>) -> Self {
+        Self::new("GET", path, "")
+    }
+
+    pub(crate) fn post(path: impl Into<String>, body: &Value) -> Self {
+        Self::new("POST", path, body.to_string())
+    }
+
+    pub(crate) fn command(kind: Kind, id: Uuid, body: &Value) -> Self {
+        Self::post(format!("/commands/{kind}/{id}"), body)
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    pub(crate) fn token(self, token: &str) -> Self {
+        self.header("authorization", format!("Bearer {token}"))
+    }
+
+    pub(crate) fn key(self, key: &str) -> Self {
+        self.header("idempotency-key", key)
+    }
+
+    pub(crate) fn if_match(self, revision: u64) -> Self {
+        self.header("if-match", format!("\"{revision}\""))
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Reply {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The lines of an NDJSON answer.
+    #[track_caller]
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[track_caller]
+    pub(crate) fn good(self) -> Self {
+        assert!((200..300).contains(&self.status), "{}: {}", self.status, self.text());
+        self
+    }
+
+    /// The position after which a question sees what the command did.
+    #[track_caller]
+    pub(crate) fn position(&self) -> u64 {
+        self.json()["position"].as_u64().unwrap()
+    }
+}
+
+/// Sends a request to routes in this process. Where a request cannot be written as HTTP there is no answer.
+pub(crate) async fn send(router: &Router, ask: &Ask) -> Option<Reply> {
+    let mut request = Request::builder().method(ask.method.as_str()).uri(&ask.path);
+    for (name, value) in &ask.headers {
+        request = request.header(name, value.as_slice());
+    }
+    let request = request.body(Body::from(ask.body.clone())).ok()?;
+    let answered = async {
+        let response = router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let headers: HashMap<String, String> = parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        let endless = headers.get("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
+        let body = if endless { Vec::new() } else { body.collect().await.unwrap().to_bytes().to_vec() };
+        Reply { status: parts.status.as_u16(), headers, body }
+    };
+    let answered = tokio::time::timeout(PATIENCE, answered).await;
+    Some(answered.unwrap_or_else(|_| panic!("no answer within {PATIENCE:?} to {ask:?}")))
+}
+
+/// One organisation in a data folder, open in this process.
+pub(crate) struct House {
+    pub(crate) rapport: Arc<Rapport>,
+    pub(crate) router: Router,
+    tokens: HashMap<&'static str, String>,
+}
+
+impl House {
+    /// Opens a folder and grants a token of its name to every role.
+    pub(crate) async fn open(folder: &Path) -> Self {
+        let rapport = open(folder).await;
+        let mut tokens = HashMap::new();
+        for role in Role::ALL {
+            let _ = rapport.tokens.revoke(role.name(), DateTime::UNIX_EPOCH);
+            let token = rapport.tokens.grant(role.name(), role, DateTime::UNIX_EPOCH).unwrap();
+            tokens.insert(role.name(), token);
+        }
+        let router = router(Arc::clone(&rapport), Trust::Tokens, CancellationToken::new());
+        rapport.views.settle(rapport.store.head(), |_| ()).await;
+        Self { rapport, router, tokens }
+    }
+
+    pub(crate) fn token(&self, role: Role) -> &str {
+        &self.tokens[role.name()]
+    }
+
+    pub(crate) fn head(&self) -> Position {
+        self.rapport.store.head()
+    }
+
+    pub(crate) async fn ask_as(&self, role: Role, ask: Ask) -> Reply {
+        send(&self.router, &ask.token(self.token(role))).await.unwrap()
+    }
+
+    /// Asks as somebody who may do everything.
+    pub(crate) async fn ask(&self, ask: Ask) -> Reply {
+        self.ask_as(Role::Admin, ask).await
+    }
+
+    /// Sends a command that nothing speaks against.
+    pub(crate) async fn command(&self, kind: Kind, id: Uuid, body: Value) -> Reply {
+        self.ask(Ask::command(kind, id, &body)).await.good()
+    }
+
+    /// What a view answers once it has seen everything.
+    pub(crate) async fn view(&self, name: &str, query: &str) -> Value {
+        let head = self.head();
+        self.ask(Ask::get(format!("/views/{name}?{query}&after={head}"))).await.good().json()
+    }
+
+    /// What a view answers, whatever that is.
+    pub(crate) async fn question(&self, question: Question) -> Result<Answered, AskError> {
+        tokio::time::timeout(PATIENCE, self.rapport.views.ask(question)).await.unwrap()
+    }
+
+    /// Closes the folder, so that another may open it.
+    pub(crate) async fn close(self) {
+        self.rapport.views.close();
+        let folder = self.rapport.folder.path().to_owned();
+        drop(self);
+        drop(open(&folder).await);
+    }
+}
+
+/// Opens a folder, which its last user may be about to leave.
+async fn open(folder: &Path) -> Arc<Rapport> {
+    let began = Instant::now();
+    loop {
+        match Rapport::open(folder).await {
+            Ok(rapport) => return rapport,
+            Err(error) if began.elapsed() > PATIENCE => panic!("{error:#}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// The real program, built when it is older than its sources.
+pub(crate) fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let deps = std::env::current_exe().unwrap();
+        let folder = deps.parent().and_then(Path::parent).unwrap().to_owned();
+        let binary = folder.join("rapport");
+        let built = fs::metadata(&binary).and_then(|file| file.modified()).ok();
+        if built.is_none_or(|built| newest_source() > built) {
+            let profile = folder.file_name().and_then(|name| name.to_str()).unwrap();
+            let profile = if profile == "debug" { "dev" } else { profile };
+            let status = Command::new(env!("CARGO"))
+                .args(["build", "--quiet", "-p", "api", "--bin", "rapport", "--profile", profile])
+                .arg("--target-dir")
+                .arg(folder.parent().unwrap())
+                .current_dir(workspace())
+                .status()
+                .unwrap();
+            assert!(status.success(), "the program could not be built");
+            // Cargo leaves a file alone that would come out the same.
+            let _ = fs::File::open(&binary).and_then(|file| file.set_modified(now()));
+        }
+        binary
+    })
+}
+
+pub(crate) fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+#[expect(clippy::disallowed_methods, reason = "only compared with the times of files")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+fn newest_source() -> SystemTime {
+    let mut folders: Vec<PathBuf> = ["api", "commands", "domain", "intake", "projections", "store"]
+        .iter()
+        .flat_map(|name| [workspace().join(name).join("src"), workspace().join(name).join("maps")])
+        .collect();
+    let mut newest = SystemTime::UNIX_EPOCH;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let entry = entry.unwrap();
+            // A file that somebody replaces at this very moment is as new as any other.
+            let Ok(file) = entry.metadata() else { continue };
+            if file.is_dir() {
+                folders.push(entry.path());
+            }
+            newest = newest.max(file.modified().unwrap());
+        }
+    }
+    newest
+}
+
+/// The program with a command line, not started yet.
+pub(crate) fn program(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.arg("--data").arg(folder).args(["--as", "tester"]).args(arguments);
+    command.env_remove("RAPPORT_DATA").env_remove("RAPPORT_AS").env_remove("RAPPORT_LOG");
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs the program to its end.
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
+    program(folder, arguments).output().unwrap()
+}
+
+/// Runs the program, which must succeed, and gives what it printed.
+#[track_caller]
+pub(crate) fn printed(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    let (out, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{arguments:?}: {}\n{out}\n{errors}", output.status);
+    out.into_owned()
+}
+
+/// The real program while it serves a folder. Killed when it is dropped.
+pub(crate) struct Served {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Served {
+    /// Starts it and waits until it can be asked.
+    pub(crate) fn start(folder: &Path) -> Self {
+        let mut child = program(folder, &["serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .env("RAPPORT_LOG", "error")
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.split("http://").nth(1).and_then(|rest| rest.split(' ').next());
+        let Some(address) = address.and_then(|address| address.parse().ok()) else {
+            let mut errors = String::new();
+            let _ = child.kill();
+            child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+            panic!("it does not serve: {line}{errors}");
+        };
+        Self { child, address }
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
+        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// How it ended, if it did in time.
+    pub(crate) fn ended_within(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let began = Instant::now();
+        while began.elapsed() < patience {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return Some(status);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        None
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A connection that asks one thing after the other.
+pub(crate) struct Client {
+    stream: BufReader<TcpStream>,
+    token: String,
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr, token: &str) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self { stream: BufReader::new(stream), token: token.to_owned() })
+    }
+
+    /// Sends a request and reads the head of its answer.
+    pub(crate) fn begin(&mut self, ask: &Ask) -> io::Result<Reply> {
+        let mut bytes = format!(
+            "{} {} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\n",
+            ask.method,
+            ask.path,
+            self.token,
+            ask.body.len()
+        )
+        .into_bytes();
+        for (name, value) in &ask.headers {
+            bytes.extend_from_slice(&[name.as_bytes(), b": ", value, b"\r\n"].concat());
+        }
+        bytes.extend_from_slice(b"\r\n");
+        bytes.extend_from_slice(&ask.body);
+        self.stream.get_mut().write_all(&bytes)?;
+        let first = self.line()?;
+        let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status.ok_or_else(|| io::Error::other(format!("no answer: {first:?}")))?;
+        let mut headers = HashMap::new();
+        loop {
+            let line = self.line()?;
+            if line.is_empty() {
+                return Ok(Reply { status, headers, body: Vec::new() });
+            }
+            let (name, value) = line.split_once(':').ok_or_else(|| io::Error::other("no header"))?;
+            headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+        }
+    }
+
+    /// A line without its end; an error where the connection ends.
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        if self.stream.read_line(&mut line)? == 0 || !line.ends_with('\n') {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+    }
+
+    /// The next chunk of an answer that comes in chunks; empty at its end.
+    pub(crate) fn chunk(&mut self) -> io::Result<Vec<u8>> {
+        let length = usize::from_str_radix(&self.line()?, 16).map_err(io::Error::other)?;
+        let mut chunk = vec![0; length];
+        self.stream.read_exact(&mut chunk)?;
+        self.line()?;
+        Ok(chunk)
+    }
+
+    pub(crate) fn ask(&mut self, ask: &Ask) -> io::Result<Reply> {
+        let mut reply = self.begin(ask)?;
+        if reply.headers.get("transfer-encoding").is_some_and(|coding| coding == "chunked") {
+            loop {
+                let chunk = self.chunk()?;
+                if chunk.is_empty() {
+                    return Ok(reply);
+                }
+                reply.body.extend(chunk);
+            }
+        }
+        let length = reply.headers.get("content-length").and_then(|length| length.parse().ok());
+        reply.body = vec![0; length.unwrap_or(0)];
+        self.stream.read_exact(&mut reply.body)?;
+        Ok(reply)
+    }
+}

@@ -1,0 +1,225 @@
+//! Who may do what, by a table: every route and every command with every role, without a token and with one
+//! that was revoked. What is not granted is refused and leaves the log as it was.
+
+use std::collections::BTreeSet;
+
+use chrono::DateTime;
+use domain::{
+    Kind,
+    Role::{self, Admin, Auditor, Fundraiser, Intake, Staff},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{Ask, House, id, send},
+    known::{default_query, known, thing},
+};
+
+const ALL: &[Role] = &Role::ALL;
+const READERS: &[Role] = &[Admin, Staff, Auditor];
+
+/// A route as OpenAPI writes it, a request to it, and the roles that may send it.
+struct Row {
+    route: &'static str,
+    ask: Ask,
+    roles: &'static [Role],
+}
+
+fn row(
+    route: &'static str,
+    roles: &'static [Role],
+    path: impl Into<String>,
+    body: impl Into<Vec<u8>>,
+) -> Row {
+    let method = route.split(' ').next().unwrap();
+    Row { route, ask: Ask::new(method, path, body), roles }
+}
+
+/// Every route that wants a token, but for commands and views, which have tables of their own.
+fn routes() -> Vec<Row> {
+    let everywhere = |route, roles| {
+        let path = String::from(str::split(route, ' ').nth(1).unwrap());
+        row(route, roles, path, "")
+    };
+    vec![
+        // Each line is judged by itself, as a line of its own test says.
+        everywhere("POST /commands", ALL),
+        everywhere("GET /views", ALL),
+        everywhere("GET /events", READERS),
+        everywhere("GET /openapi.json", ALL),
+        everywhere("GET /docs", ALL),
+        everywhere("GET /metrics", READERS),
+        everywhere("GET /tokens", &[Admin]),
+        row("POST /tokens", &[Admin], "/tokens", r#"{"name":"new","role":"staff"}"#),
+        row("DELETE /tokens/{name}", &[Admin], "/tokens/new", ""),
+        row("POST /upkeep/rebuild", &[Admin, Staff], "/upkeep/rebuild", r#"{"views":["pipeline"]}"#),
+        row("POST /upkeep/check", READERS, "/upkeep/check", r#"{"views":["pipeline"]}"#),
+    ]
+}
+
+/// Who may ask which view.
+fn readers(view: &str) -> &'static [Role] {
+    match view {
+        "contacts" | "history" => &[Admin, Staff, Auditor],
+        // A fundraiser answers conversations, and so may see who waits for an answer.
+        "pipeline" | "giving" | "engagement" | "leads" | "conversations" => {
+            &[Admin, Staff, Fundraiser, Auditor]
+        }
+        _ => panic!("say here who may ask the view `{view}`"),
+    }
+}
+
+/// Which routes need no token.
+const OPEN: &[&str] = &["GET /health/live", "GET /health/ready"];
+
+/// Everything a role may or may not send.
+fn everything() -> Vec<Row> {
+    let mut rows = routes();
+    for command in known() {
+        let body = json!({ command.name: (command.fields)(1) });
+        let ask = Ask::command(command.kind, thing(command.kind, 3), &body);
+        rows.push(Row { route: "POST /commands/{kind}/{id}", ask, roles: command.roles });
+    }
+    for view in projections::descriptions() {
+        let (path, query) = (format!("/views/{}", view.name), default_query(view.name));
+        rows.push(row("GET /views/{name}", readers(view.name), format!("{path}?{query}"), ""));
+        rows.push(row("POST /views/{name}", readers(view.name), path, query));
+    }
+    rows
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_lacks_the_right_is_refused_and_leaves_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path()).await;
+    let gone = house.rapport.tokens.grant("gone", Admin, DateTime::UNIX_EPOCH).unwrap();
+    house.rapport.tokens.revoke("gone", DateTime::UNIX_EPOCH).unwrap();
+    for row in everything() {
+        let body = String::from_utf8_lossy(&row.ask.body).into_owned();
+        let label = format!("{} {} {body}", row.ask.method, row.ask.path);
+        let head = house.head();
+        let anonymous = send(&house.router, &row.ask).await.unwrap();
+        assert_eq!(anonymous.status, 401, "without a token: {label}");
+        assert_eq!(anonymous.headers["www-authenticate"], "Bearer realm=\"rapport\"");
+        for token in [gone.as_str(), "", "rapport_0", "\u{e9}"] {
+            let stranger = send(&house.router, &row.ask.clone().token(token)).await.unwrap();
+            assert_eq!(stranger.status, 401, "with the token `{token}`: {label}");
+        }
+        // The weakest first, so that what is asked for is still there for those who may.
+        for role in ALL.iter().rev().filter(|role| !row.roles.contains(role)) {
+            let refused = house.ask_as(*role, row.ask.clone()).await;
+            assert_eq!(refused.status, 403, "{role}: {label}: {}", refused.text());
+            assert_eq!(refused.json()["type"], "urn:rapport:problem:forbidden");
+        }
+        assert_eq!(house.head(), head, "somebody without the right wrote: {label}");
+        for role in row.roles {
+            let answered = house.ask_as(*role, row.ask.clone()).await;
+            let understood = matches!(answered.status, 200..=299 | 404 | 422);
+            assert!(understood, "{role}: {label}: {} {}", answered.status, answered.text());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_command_and_view_has_its_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path()).await;
+    let document = house.ask(Ask::get("/openapi.json")).await.good().json();
+    let mut documented = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys() {
+            documented.insert(format!("{} {}", method.to_uppercase(), general(path)));
+        }
+    }
+    let tested: BTreeSet<String> =
+        everything().iter().map(|row| row.route).chain(OPEN.iter().copied()).map(str::to_owned).collect();
+    assert_eq!(documented, tested);
+
+    let kinds = house.rapport.commands.describe();
+    let described: BTreeSet<_> = kinds
+        .iter()
+        .flat_map(|kind| kind.commands.iter().map(|(name, roles)| (kind.kind, *name, sorted(roles))))
+        .collect();
+    let tested: BTreeSet<_> =
+        known().iter().map(|command| (command.kind, command.name, sorted(command.roles))).collect();
+    assert_eq!(described, tested);
+    for view in projections::descriptions() {
+        assert_eq!(sorted(view.readers), sorted(readers(view.name)), "{}", view.name);
+    }
+}
+
+/// The path of a route: documents may write out a route of each kind and view.
+fn general(path: &str) -> String {
+    let views: Vec<String> =
+        projections::descriptions().iter().map(|view| format!("/views/{}", view.name)).collect();
+    if views.iter().any(|view| view == path) {
+        return "/views/{name}".to_owned();
+    }
+    let kinds: Vec<String> = Kind::ALL.iter().map(|kind| format!("/commands/{kind}/{{id}}")).collect();
+    if kinds.iter().any(|kind| kind == path) { "/commands/{kind}/{id}".to_owned() } else { path.to_owned() }
+}
+
+fn sorted(roles: &[Role]) -> Vec<&'static str> {
+    let mut names: Vec<_> = roles.iter().map(|role| role.name()).collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_line_of_a_batch_is_judged_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path()).await;
+    for (number, role) in (1..).zip(ALL) {
+        let lines = [
+            json!({ "kind": "contact", "id": id(Kind::Contact, number), "register": { "form": "person" } }),
+            json!({ "kind": "gift", "id": id(Kind::Gift, number), "receive": { "amount": { "minor": 1, "currency": "USD" } } }),
+            json!({ "kind": "setting", "id": thing(Kind::Setting, 0), "choose_fiscal_year": { "first_month": number } }),
+        ];
+        let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let answer = house.ask_as(*role, Ask::new("POST", "/commands", body)).await.good();
+        let statuses: Vec<_> = answer.lines().iter().map(|line| line["status"].as_u64().unwrap()).collect();
+        let expected = match role {
+            Admin => [200, 200, 200],
+            Staff => [200, 200, 403],
+            Fundraiser => [403, 200, 403],
+            Auditor => [403, 403, 403],
+            Intake => [200, 403, 403],
+        };
+        assert_eq!(statuses, expected, "{role}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_views_names_only_those_that_the_caller_may_ask() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path()).await;
+    for role in ALL {
+        let listed = house.ask_as(*role, Ask::get("/views")).await.good().json();
+        let listed: Vec<&str> =
+            listed["views"].as_array().unwrap().iter().map(|view| view["name"].as_str().unwrap()).collect();
+        let may = |view: &&str| readers(view).contains(role);
+        let expected: Vec<&str> =
+            projections::descriptions().iter().map(|view| view.name).filter(may).collect();
+        assert_eq!(listed, expected, "{role}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_works_until_the_moment_it_is_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path()).await;
+    let granted = house.ask(Ask::post("/tokens", &json!({ "name": "ann", "role": "staff" }))).await.good();
+    let token = granted.json()["token"].as_str().unwrap().to_owned();
+    let views = Ask::get("/views").token(&token);
+    assert_eq!(send(&house.router, &views).await.unwrap().status, 200);
+    let again = house.ask(Ask::post("/tokens", &json!({ "name": "ann", "role": "admin" }))).await;
+    assert_eq!((again.status, &again.json()["type"]), (422, &json!("urn:rapport:problem:token/taken")));
+    assert_eq!(house.ask(Ask::new("DELETE", "/tokens/ann", "")).await.status, 204);
+    assert_eq!(send(&house.router, &views).await.unwrap().status, 401);
+    assert_eq!(house.ask(Ask::new("DELETE", "/tokens/ann", "")).await.status, 404);
+    let history = house.ask(Ask::get("/events?kind=member")).await.good().json();
+    let tags: Vec<&Value> = history.as_array().unwrap().iter().map(|event| &event["type"]).collect();
+    let expected = ["member.joined", "member.token_granted", "member.token_revoked"];
+    assert_eq!(tags, expected.map(|tag| format!("rapport.{tag}.v1")).iter().collect::<Vec<_>>());
+    assert!(!history.to_string().contains(&token), "the secret of a token is in the log");
+}
