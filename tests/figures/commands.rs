@@ -1,0 +1,193 @@
+//! Commands over HTTP: how many a second, and how long each waits.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use domain::Kind;
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+use crate::{
+    client::Client,
+    load::{Ends, scattered},
+    report::{Report, number, per_second, percentile},
+    server::Served,
+};
+
+/// How many commands one client sends at most.
+const COMMANDS_PER_CLIENT: u64 = 100_000;
+/// What `UmaDB` does a second over gRPC on such a machine, at its slowest and fastest (DESIGN §9); 1.5 times is
+/// the aim.
+const UMADB: [f64; 2] = [4_700.0, 12_000.0];
+/// What is measured: with how many clients, and whether each command comes with a key.
+const LADDER: [(u64, bool); 4] = [(1, false), (32, false), (128, false), (128, true)];
+const LADDER_OF_SMALL: [(u64, bool); 1] = [(32, false)];
+
+/// One measurement.
+#[derive(Clone, Copy)]
+struct Run {
+    address: SocketAddr,
+    clients: u64,
+    has_keys: bool,
+    lasting: Duration,
+    /// Sets the ids of this run apart from those of all others.
+    salt: u64,
+}
+
+struct Outcome {
+    times: Vec<Duration>,
+    refused: u64,
+    took: Duration,
+}
+
+/// Commands a second with 32 clients and without followers.
+pub fn measure(
+    report: &mut Report,
+    runtime: &Runtime,
+    folder: &Path,
+    ends: &Ends,
+    is_large: bool,
+    quick: bool,
+) -> Option<f64> {
+    let lasting = Duration::from_secs(if quick { 2 } else { 8 });
+    let ladder = if is_large { &LADDER[..] } else { &LADDER_OF_SMALL };
+    let mut alone_at_32 = None;
+    for follows in [false, true] {
+        let mut served = Served::start(folder, follows);
+        let views = if follows { "with all followers" } else { "without followers" };
+        report.heading(&format!("Commands over HTTP, {views} (ratio to UmaDB's slowest and fastest)"));
+        for (place, (clients, has_keys)) in ladder.iter().copied().enumerate() {
+            let salt = scattered(20, place as u64 * 2 + u64::from(follows));
+            let run = Run { address: served.address, clients, has_keys, lasting, salt };
+            let (rate, drained) = one(report, runtime, &mut served, run, ends, follows);
+            if clients == 32 && !follows {
+                alone_at_32 = Some(rate);
+            }
+            if clients > 1 && !has_keys && is_large {
+                let what =
+                    format!("commands over HTTP, {clients} clients, {views}, 1.5 × UmaDB at its slowest");
+                report.aim(&what, UMADB[0] * 1.5, rate, "/s");
+                report.aim(&what.replace("slowest", "fastest"), UMADB[1] * 1.5, rate, "/s");
+                if let Some(drained) = drained {
+                    report.limit(&format!("lag drained after {clients} clients"), 10.0, drained, "s");
+                }
+            }
+        }
+        let state = served.state();
+        let figure = format!("{:.0} MiB", state.memory);
+        report
+            .figure(&figure, &format!("resident memory after these commands, at most {:.0} MiB", state.peak));
+        if is_large {
+            report.limit(&format!("resident memory after commands, {views}"), 1024.0, state.peak, "MiB");
+        }
+        served.end();
+    }
+    alone_at_32
+}
+
+/// Measures once and prints it: commands a second, and the seconds until followers had caught up.
+fn one(
+    report: &mut Report,
+    runtime: &Runtime,
+    served: &mut Served,
+    run: Run,
+    ends: &Ends,
+    follows: bool,
+) -> (f64, Option<f64>) {
+    let gatherings: Arc<[Uuid]> = (0..64).map(|number| ends.open_gathering(number)).collect();
+    let sending = runtime.spawn(send_all(run, served.token.clone(), gatherings));
+    std::thread::sleep(run.lasting / 2);
+    let lag_halfway = served.state().lag;
+    let Outcome { mut times, refused, took } = runtime.block_on(sending).unwrap();
+    let lag = served.state().lag;
+    let rate = per_second(times.len() as u64, took);
+    let (p50, p99) = (percentile(&mut times, 50), percentile(&mut times, 99));
+    let keys = if run.has_keys { ", with keys" } else { "" };
+    let refused = if refused > 0 { format!(", {refused} REFUSED") } else { String::new() };
+    let ratios = format!("{:.2} {:.2}", rate / UMADB[0], rate / UMADB[1]);
+    let what = format!("{} clients{keys}: p50 {p50:.1} ms, p99 {p99:.1} ms ({ratios}){refused}", run.clients);
+    report.row(rate / UMADB[1], &format!("{} /s", number(rate)), &what);
+    let drained = follows.then(|| served.drain());
+    if let Some(drained) = drained {
+        let what = format!("events behind at the end, {lag_halfway} halfway; drained in {drained:.2} s");
+        report.figure(&lag.to_string(), &what);
+    }
+    (rate, drained)
+}
+
+async fn send_all(run: Run, token: String, gatherings: Arc<[Uuid]>) -> Outcome {
+    let mut clients = Vec::new();
+    for number in 0..run.clients {
+        clients.push((number, Client::connect(run.address, &token).await));
+    }
+    let begun = Instant::now();
+    let sending: Vec<_> = clients
+        .into_iter()
+        .map(|(number, client)| tokio::spawn(send(run, number, client, begun, Arc::clone(&gatherings))))
+        .collect();
+    let mut outcome = Outcome { times: Vec::new(), refused: 0, took: Duration::ZERO };
+    for sent in sending {
+        let (times, refused) = sent.await.unwrap();
+        outcome.times.extend(times);
+        outcome.refused += refused;
+    }
+    outcome.took = begun.elapsed();
+    outcome
+}
+
+async fn send(
+    run: Run,
+    client: u64,
+    mut connection: Client,
+    begun: Instant,
+    gatherings: Arc<[Uuid]>,
+) -> (Vec<Duration>, u64) {
+    let (mut times, mut refused) = (Vec::new(), 0);
+    for turn in 0..COMMANDS_PER_CLIENT {
+        if begun.elapsed() >= run.lasting {
+            break;
+        }
+        let (kind, id, body) = command(run.salt, client, turn, &gatherings);
+        let key = run.has_keys.then(|| format!("{}-{client}-{turn}", run.salt));
+        let sent = Instant::now();
+        let (status, _) = connection.post(&format!("/commands/{kind}/{id}"), body, key.as_deref()).await;
+        times.push(sent.elapsed());
+        refused += u64::from(!status.is_success());
+    }
+    (times, refused)
+}
+
+/// What an office does: somebody registers, a deal with them is opened and moves on, they come to a gathering
+/// that others come to at the same time, and they give.
+fn command(salt: u64, client: u64, turn: u64, gatherings: &[Uuid]) -> (Kind, Uuid, String) {
+    let round = turn / 5;
+    let thing =
+        |what| Uuid::from_u64_pair(scattered(what, salt ^ (client << 32 | round)), client << 32 | round);
+    let (contact, deal) = (thing(30), thing(31));
+    match turn % 5 {
+        0 => {
+            let body = format!(r#"{{"register":{{"form":"person","name":"Visitor {client} {round}"}}}}"#);
+            (Kind::Contact, contact, body)
+        }
+        1 => {
+            let value = r#"{"minor":120000,"currency":"USD"}"#;
+            let fields =
+                format!(r#""contact":"{contact}","product":"Alpha","value":{value},"stage":"Prospecting""#);
+            (Kind::Deal, deal, format!(r#"{{"open":{{{fields}}}}}"#))
+        }
+        2 => (Kind::Deal, deal, r#"{"advance":{"stage":"Engaging"}}"#.to_owned()),
+        3 => {
+            let drawn = usize::try_from(scattered(33, salt ^ (client << 32 | turn))).unwrap_or_default();
+            let body = format!(r#"{{"attend":{{"contact":"{contact}","method":"scan"}}}}"#);
+            (Kind::Gathering, gatherings[drawn % gatherings.len()], body)
+        }
+        _ => {
+            let amount = r#"{"minor":2500,"currency":"USD"}"#;
+            (Kind::Gift, thing(32), format!(r#"{{"receive":{{"donor":"{contact}","amount":{amount}}}}}"#))
+        }
+    }
+}
