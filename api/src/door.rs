@@ -46,6 +46,14 @@ impl Door {
         Ok(Self { way: Way::Inside(rapport, router), name })
     }
 
+    /// What is behind the door, where no server stands between.
+    pub fn inside(&self) -> Option<Arc<Rapport>> {
+        match &self.way {
+            Way::Inside(rapport, _) => Some(Arc::clone(rapport)),
+            Way::Socket(_) => None,
+        }
+    }
+
     /// Waits until every view has seen all that is recorded, telling how far they have come. A server that is
     /// running keeps up by itself.
     pub async fn settle(&self, progress: impl FnMut(u64, u64)) {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How many streams are worked on at a time for one batch.
-const STREAMS_AT_A_TIME: usize = 64;
+const STREAMS_AT_A_TIME: usize = 512;
 
 /// Why a command was not carried out. Nothing was recorded, except where the error says otherwise.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -157,6 +157,10 @@ impl ViewFile {
             None => Ok(Applied::Through(self.progress.position)),
             Some((index, reason)) => {
                 let bad = position(&events[index]);
+                // A file that is being built has no journal to go back by; whoever builds it gives it up.
+                if !self.progress.complete {
+                    return Ok(Applied::StoppedAt(bad, reason));
+                }
                 // The events before the bad one are good; they are folded again without it.
                 self.try_apply(&events[..index], Position(bad.0 - 1), as_of)?;
                 Ok(Applied::StoppedAt(bad, reason))

@@ -175,7 +175,7 @@ impl EventStore for EmbeddedStore {
     }
 
     async fn answer(&self, key: CommandKey) -> Result<Option<KeyedAnswer>, ReadError> {
-        self.readers.read(move |reader, shared| reader.answer(shared, key)).await
+        self.readers.read_here(|reader, shared| reader.answer(shared, key))
     }
 
     async fn read_stream(
@@ -188,8 +188,7 @@ impl EventStore for EmbeddedStore {
         if self.shared.heads.get(&stream).is_some_and(|head| head.revision <= after) {
             return Ok(Vec::new());
         }
-        let keys = Arc::clone(&self.keys);
-        self.readers.read(move |reader, shared| reader.stream(shared, &keys, stream, after, limit)).await
+        self.readers.read_here(|reader, shared| reader.stream(shared, &self.keys, stream, after, limit))
     }
 
     async fn read_all(&self, after: Position, limit: usize, kinds: KindSet) -> Result<Page, ReadError> {

@@ -52,20 +52,41 @@ impl Readers {
         let (shared, idle) = (Arc::clone(&self.shared), Arc::clone(&self.idle));
         let task = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            let waiting = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let reader = match waiting {
-                Some(reader) => reader,
-                None => Reader::open(&shared).map_err(|error| storage(&error))?,
-            };
-            let result = read(&reader, &shared);
-            // After an error of the database the connection is closed, in case the error was its own.
-            if !matches!(result, Err(Failed(ReadError::Storage(_)))) {
-                idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
-            }
-            result.map_err(|failed| failed.0)
+            read_with(&idle, &shared, read)
         });
         task.await.map_err(|error| storage(&error))?
     }
+
+    /// Does a short piece of reading at once, on the caller's own thread: a few rows whose pages are nearly
+    /// always in memory are read sooner than another thread would wake up.
+    pub(crate) fn read_here<T>(
+        &self,
+        read: impl FnOnce(&Reader, &Shared) -> Result<T, Failed>,
+    ) -> Result<T, ReadError> {
+        read_with(&self.idle, &self.shared, read)
+    }
+}
+
+/// Reads with a connection that is not in use, or a new one.
+fn read_with<T>(
+    idle: &Mutex<Vec<Reader>>,
+    shared: &Shared,
+    read: impl FnOnce(&Reader, &Shared) -> Result<T, Failed>,
+) -> Result<T, ReadError> {
+    let waiting = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let reader = match waiting {
+        Some(reader) => reader,
+        None => Reader::open(shared).map_err(|error| storage(&error))?,
+    };
+    let result = read(&reader, shared);
+    // After an error of the database the connection is closed, in case the error was its own.
+    if !matches!(result, Err(Failed(ReadError::Storage(_)))) {
+        let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < READERS {
+            idle.push(reader);
+        }
+    }
+    result.map_err(|failed| failed.0)
 }
 
 impl Reader {

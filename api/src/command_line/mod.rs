@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 mod check;
+mod demo;
 mod events;
 mod history;
 mod import;
@@ -63,6 +64,7 @@ impl Shared {
 
 #[derive(Subcommand)]
 enum Command {
+    Demo(demo::Demo),
     Serve(serve::Serve),
     Import(import::Import),
     History(history::History),
@@ -84,6 +86,7 @@ pub fn run() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match command {
+            Command::Demo(demo) => demo.run(&shared).await,
             Command::Serve(serve) => serve.run(&shared).await,
             Command::Import(import) => import.run(&shared).await,
             Command::History(history) => history.run(&shared).await,
