@@ -79,10 +79,10 @@ impl Demo {
     /// Tells of one more thing, or turns to the next chapter or week; false where the history is over.
     fn go_on(&mut self) -> bool {
         let Some(chapter) = CHAPTERS.get(self.chapter) else {
-            self.chapter = 0;
-            let next = self.week.next();
-            self.week = next.unwrap_or(self.week);
-            return next.is_some();
+            // Past the last week the last chapter stays closed, so that a history that is over stays over.
+            let Some(next) = self.week.next() else { return false };
+            (self.week, self.chapter) = (next, 0);
+            return true;
         };
         if self.told < (chapter.count)(&self.campus, self.week) {
             (chapter.tell)(&self.campus, self.week, self.told, &mut self.lines);

@@ -3,15 +3,16 @@
 use std::{fs, net::SocketAddr, path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::{Context as _, bail};
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use clap::Args;
 use domain::Role;
 use intake::{Campus, Demo as Generated};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::{Shared, bar, say, serve};
-use crate::{clock::now, door::Door, rapport::Rapport, tokens::TokenError};
+use crate::{door::Door, rapport::Rapport};
 
 /// How many commands are sent at a time.
 const LINES_PER_BATCH: usize = 4_000;
@@ -68,7 +69,7 @@ impl Demo {
             None | Some(Mark { told: false, .. }) => self.tell(&door, &mark).await?,
         }
         let listen = self.listen;
-        let tokens = grant(&rapport)?;
+        let tokens = grant(&door).await?;
         drop(door);
         let data = shared.data.display().to_string();
         serve::serve(Arc::clone(&rapport), listen, move |address| welcome(&rapport, address, &data, &tokens))
@@ -87,7 +88,7 @@ impl Demo {
         );
         let (batches, mut told) = mpsc::channel::<String>(BATCHES_AHEAD);
         let telling = tokio::task::spawn_blocking(move || {
-            let mut lines = generated.peekable();
+            let mut lines = generated.fuse().peekable();
             while lines.peek().is_some() {
                 let mut batch = String::new();
                 for line in lines.by_ref().take(LINES_PER_BATCH) {
@@ -144,17 +145,27 @@ fn write(path: &Path, mark: &Mark) -> anyhow::Result<()> {
 }
 
 /// A token for every role. Secrets are not kept, so every start grants new ones.
-fn grant(rapport: &Rapport) -> anyhow::Result<Vec<(Role, String)>> {
+async fn grant(door: &Door) -> anyhow::Result<Vec<(Role, String)>> {
     let mut granted = Vec::new();
     for role in Role::ALL {
         let name = format!("demo-{role}");
-        match rapport.tokens.revoke(&name, now()) {
-            Ok(()) | Err(TokenError::Unknown(_)) => {}
-            Err(error) => return Err(error.into()),
+        let old =
+            door.send(Method::DELETE, &format!("/tokens/{name}"), "application/json", Vec::new()).await?;
+        if !old.status().is_success() && old.status() != StatusCode::NOT_FOUND {
+            bail!("the token of {name} could not be replaced: {}", old.status());
         }
-        granted.push((role, rapport.tokens.grant(&name, role, now())?));
+        let body = json!({ "name": name, "role": role }).to_string().into_bytes();
+        let answer = door.fetch(Method::POST, "/tokens", "application/json", body).await?;
+        let answer: Granted = serde_json::from_str(&answer.text)?;
+        granted.push((role, answer.token));
     }
     Ok(granted)
+}
+
+/// What is read of the answer to a grant.
+#[derive(Deserialize)]
+struct Granted {
+    token: String,
 }
 
 fn welcome(

@@ -86,3 +86,10 @@ fn mail_goes_nowhere() {
         assert!(line.contains("@example.org\"") || line.contains("@example.edu\""), "{line}");
     }
 }
+
+#[test]
+fn a_history_that_is_over_stays_over() {
+    let mut demo = lines(5, 1);
+    while demo.next().is_some() {}
+    assert_eq!(demo.next(), None);
+}
