@@ -12,7 +12,10 @@ const WIDEST: usize = 60;
 pub(super) fn text(answer: &Value) -> String {
     let mut text = String::new();
     let members = answer.as_object().into_iter().flatten();
-    for (name, value) in members.filter(|(name, _)| !matches!(name.as_str(), "rows" | "next")) {
+    let (lists, single): (Vec<_>, Vec<_>) = members
+        .filter(|(name, _)| !matches!(name.as_str(), "rows" | "next"))
+        .partition(|(_, value)| value.as_array().is_some_and(|items| items.iter().any(Value::is_object)));
+    for (name, value) in single {
         facts(&mut text, name, value);
     }
     if answer.get("rows").is_some_and(Value::is_array) {
@@ -20,6 +23,10 @@ pub(super) fn text(answer: &Value) -> String {
             text.push('\n');
         }
         text.push_str(&table(&Rows::of(answer)));
+    }
+    // What the figures mean, and other lists, are read after the figures.
+    for (name, value) in lists {
+        let _ = write!(text, "\n{name}\n{}", table(&Rows::of(&serde_json::json!({ "rows": value }))));
     }
     if let Some(next) = answer.get("next").and_then(Value::as_str) {
         // Writing into a String does not fail.
@@ -31,10 +38,6 @@ pub(super) fn text(answer: &Value) -> String {
 /// One member of the answer beside its rows.
 fn facts(text: &mut String, name: &str, value: &Value) {
     let rows = Rows::of(value);
-    if value.is_array() && value.as_array().is_some_and(|items| items.iter().any(Value::is_object)) {
-        let _ = write!(text, "{name}\n{}", table(&Rows::of(&serde_json::json!({ "rows": value }))));
-        return;
-    }
     let Some(row) = rows.rows.first() else { return };
     for (column, cell) in rows.columns.iter().zip(row).filter(|(_, cell)| !cell.is_empty()) {
         let name = if column.is_empty() { name.to_owned() } else { format!("{name}.{column}") };
@@ -47,7 +50,7 @@ fn table(rows: &Rows) -> String {
         return "(no rows)\n".to_owned();
     }
     let shown = |cell: &str| -> String {
-        let cell = number(cell);
+        let cell = cell.split("; ").map(number).collect::<Vec<_>>().join("; ");
         if cell.chars().count() > WIDEST {
             cell.chars().take(WIDEST - 1).chain(['…']).collect()
         } else {
@@ -87,7 +90,7 @@ fn is_number(cell: &str) -> bool {
     cell.split(' ').next().is_some_and(|first| first.parse::<f64>().is_ok())
 }
 
-/// Large whole parts in groups of three, long fractions shortened.
+/// Whole parts of five digits and more in groups of three, long fractions shortened.
 fn number(cell: &str) -> String {
     let (digits, rest) = cell.split_once(' ').map_or((cell, ""), |(digits, rest)| (digits, rest));
     let plain = digits.strip_prefix('-').unwrap_or(digits);
@@ -102,9 +105,11 @@ fn number(cell: &str) -> String {
     {
         return cell.to_owned();
     }
+    // Years are not grouped.
+    let groups = whole.len() > 4 || !rest.is_empty();
     let mut grouped = String::new();
     for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index).is_multiple_of(3) {
+        if groups && index > 0 && (whole.len() - index).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -133,12 +138,12 @@ mod tests {
             "next": "abc",
         });
         insta::assert_snapshot!(text(&answer), @r"
-        totals.deals                 8,800
+        totals.deals                 8800
         totals.value                 10,005,534.00 USD
 
         group     deals    rate
-        Won       4,238  0.6314
-        Engaging  1,589
+        Won        4238  0.6314
+        Engaging   1589
 
         There are more rows: add cursor=abc, or a larger limit=
         ");
