@@ -20,7 +20,6 @@ use axum::{Router, body::Body, http::Request};
 use chrono::DateTime;
 use domain::{Kind, Position, Role};
 use http_body_util::BodyExt as _;
-use projections::{Answered, AskError, Question};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -210,11 +209,6 @@ impl House {
     pub(crate) async fn view(&self, name: &str, query: &str) -> Value {
         let head = self.head();
         self.ask(Ask::get(format!("/views/{name}?{query}&after={head}"))).await.good().json()
-    }
-
-    /// What a view answers, whatever that is.
-    pub(crate) async fn question(&self, question: Question) -> Result<Answered, AskError> {
-        tokio::time::timeout(PATIENCE, self.rapport.views.ask(question)).await.unwrap()
     }
 
     /// Closes the folder, so that another may open it.

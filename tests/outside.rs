@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of a test are test code as well")]
 
 mod contract;
+mod crash;
 mod crash_of_the_store;
 mod demo;
 mod golden_events;
@@ -11,7 +12,10 @@ mod http_once;
 mod http_problems;
 mod http_rights;
 mod known;
+mod known_then;
 mod live_feed;
+mod rebuilt_equals_live;
+mod repair;
 mod store;
 mod story;
 mod tidiness;

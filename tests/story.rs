@@ -9,14 +9,22 @@ use crate::harness::{House, id, printed};
 
 const ZOE: fn() -> Uuid = || id(Kind::Contact, 1);
 
+fn usd(minor: i64) -> Value {
+    json!({ "minor": minor, "currency": "USD" })
+}
+
+fn at(day: &str, mut body: Value) -> Value {
+    body["occurred_at"] = format!("{day}T12:00:00Z").into();
+    body
+}
+
 /// What happens, in this order.
 fn story() -> Vec<(Kind, Uuid, Value)> {
+    [becoming_a_customer(), becoming_a_student_and_donor()].concat()
+}
+
+fn becoming_a_customer() -> Vec<(Kind, Uuid, Value)> {
     let (zoe, ann) = (ZOE(), id(Kind::Member, 1));
-    let usd = |minor: i64| json!({ "minor": minor, "currency": "USD" });
-    let at = |day: &str, mut body: Value| {
-        body["occurred_at"] = format!("{day}T12:00:00Z").into();
-        body
-    };
     vec![
         (Kind::Setting, SETTINGS, json!({ "choose_zone": { "zone": "Europe/Rome" } })),
         (
@@ -80,6 +88,12 @@ fn story() -> Vec<(Kind, Uuid, Value)> {
             ),
         ),
         (Kind::Deal, id(Kind::Deal, 1), at("2024-01-15", json!({ "convert": { "value": usd(85_000) } }))),
+    ]
+}
+
+fn becoming_a_student_and_donor() -> Vec<(Kind, Uuid, Value)> {
+    let zoe = ZOE();
+    vec![
         (
             Kind::Program,
             id(Kind::Program, 1),
