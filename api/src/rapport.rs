@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 
 use commands::Commands;
 use domain::{EventStore, Keyring};
-use projections::Views;
+use projections::{SNAPSHOT_EVERY, Views};
 use store::{DataFolder, EmbeddedStore, Options};
 
 use crate::tokens::Tokens;
@@ -42,7 +42,8 @@ impl Rapport {
         let store: Arc<dyn EventStore> = Arc::clone(&embedded) as _;
         let keyring = embedded.keyring();
         let commands = Commands::new(Arc::clone(&store));
-        let views = Views::open(Arc::clone(&store), Arc::clone(&keyring), &folder.views()?, runtime)?;
+        let views =
+            Views::open(Arc::clone(&store), Arc::clone(&keyring), &folder.views()?, runtime, SNAPSHOT_EVERY)?;
         let tokens = Tokens::open(&folder.path().join("tokens.json"))?;
         Ok(Arc::new(Self { folder, store, embedded, keyring, commands, views, tokens }))
     }

@@ -22,9 +22,11 @@ const ROUNDS: usize = 64;
 const COMMANDS_PER_ROUND: usize = 512;
 /// How many events of a stream are read at a time.
 const EVENTS_PER_READ: usize = 1_000;
-/// How many streams' states are remembered, and how many events they may hold in all.
-const REMEMBERED_STREAMS: usize = 20_000;
-const REMEMBERED_EVENTS: u64 = 500_000;
+/// How many streams of a kind are expected to be remembered, and how much their states may weigh in all: as many
+/// events as they were folded from, and a fixed part each.
+const REMEMBERED_STREAMS: usize = 5_000;
+const REMEMBERED_WEIGHT: u64 = 100_000;
+const FIXED_WEIGHT: u64 = 8;
 
 /// The loop for one kind of thing, with the states that it remembers.
 pub(crate) struct StreamExecution<D: Decider> {
@@ -42,7 +44,7 @@ struct ByEvents;
 
 impl<S> Weighter<Uuid, Loaded<S>> for ByEvents {
     fn weight(&self, _: &Uuid, loaded: &Loaded<S>) -> u64 {
-        loaded.revision.max(1)
+        loaded.revision + FIXED_WEIGHT
     }
 }
 
@@ -64,7 +66,7 @@ enum Settled {
 
 impl<D: Decider> StreamExecution<D> {
     pub(crate) fn new() -> Self {
-        Self { remembered: Cache::with_weighter(REMEMBERED_STREAMS, REMEMBERED_EVENTS, ByEvents) }
+        Self { remembered: Cache::with_weighter(REMEMBERED_STREAMS, REMEMBERED_WEIGHT, ByEvents) }
     }
 
     /// Carries out the commands of one stream in their order.

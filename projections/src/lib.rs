@@ -39,6 +39,7 @@ pub use past::KnownAt;
 pub use projection::{ApplyError, Projection, Shows, ViewError};
 pub use rebuild::RebuildError;
 pub use rows::Rows;
+pub use snapshot::SNAPSHOT_EVERY;
 pub use tables::{Revealed, Tables, read_tally};
 pub use view::{Description, Registry, descriptions};
 pub use view_file::FileError;

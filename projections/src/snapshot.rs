@@ -15,8 +15,8 @@ use crate::{
     views::{Served, Shared},
 };
 
-/// A snapshot is taken whenever a view passes a multiple of this many events.
-const EVERY: u64 = 250_000;
+/// A snapshot is taken whenever a view passes a multiple of this many events, unless told otherwise.
+pub const SNAPSHOT_EVERY: u64 = 250_000;
 /// How many snapshots of one view are kept; when there are more, every second of them goes.
 const KEPT: usize = 8;
 
@@ -31,7 +31,8 @@ fn prefix(view: &Erased) -> String {
 
 /// Takes a snapshot beside the follower where the view has just passed a mark.
 pub(crate) fn take_when_due(shared: &Arc<Shared>, served: &Arc<Served>, before: Position, now: Position) {
-    if before.0 / EVERY == now.0 / EVERY {
+    let every = shared.snapshot_every.max(1);
+    if before.0 / every == now.0 / every {
         return;
     }
     let Some(generation) = served.generation() else { return };

@@ -31,7 +31,7 @@ pub(crate) struct Story {
 }
 
 /// In the tests nothing is sealed, so nothing has to be opened.
-struct NoKeys;
+pub(crate) struct NoKeys;
 
 impl Keyring for NoKeys {
     fn open(&self, _: ContactId, _: Uuid, _: &str) -> Option<Vec<u8>> {

@@ -48,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) stopping: AtomicBool,
     pub(crate) views: Vec<Arc<Served>>,
     pub(crate) past: PastFiles,
+    pub(crate) snapshot_every: u64,
 }
 
 /// One view as it is served.
@@ -181,19 +182,28 @@ pub enum AskError {
 
 impl Views {
     /// Opens all views of a log in a folder and follows the log. What is missing, foreign or of another
-    /// version is built.
+    /// version is built. A copy of each view is kept whenever it passes a multiple of `snapshot_every` events.
     pub fn open(
         store: Arc<dyn EventStore>,
         keyring: Arc<dyn Keyring>,
         folder: &Path,
         runtime: Handle,
+        snapshot_every: u64,
     ) -> Result<Self, FileError> {
         fs::create_dir_all(folder)?;
         let past = PastFiles::open(folder)?;
         let views = Catalogue::whole().0.into_iter().map(|view| Arc::new(Served::new(view))).collect();
         let stopping = AtomicBool::new(false);
-        let shared =
-            Arc::new(Shared { store, keyring, folder: folder.to_owned(), runtime, stopping, views, past });
+        let shared = Arc::new(Shared {
+            store,
+            keyring,
+            folder: folder.to_owned(),
+            runtime,
+            stopping,
+            views,
+            past,
+            snapshot_every,
+        });
         let mut files = Vec::new();
         let mut missing = Vec::new();
         for served in &shared.views {
