@@ -201,8 +201,16 @@ fn check_source(source: &Source) -> Result<(), Malformed> {
     ];
     for (field, text) in texts {
         if let Some(text) = text {
+            let malformed = |message: &str| Malformed {
+                field: Some(field.to_owned()),
+                message: message.to_owned(),
+            };
             let checked = Line::<{ Actor::LIMIT }>::try_from(text.as_str());
-            checked.map_err(|message| Malformed { field: Some(field.to_owned()), message })?;
+            let checked = checked.map_err(|message| malformed(&message))?;
+            // Kept as it was sent, so what a line would leave off must not be there.
+            if checked.as_str() != text {
+                return Err(malformed("must not begin or end with blanks"));
+            }
         }
     }
     Ok(())
@@ -227,7 +235,7 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
         let mut envelope = Envelope::default();
         while let Some(name) = map.next_key::<String>()? {
             match name.as_str() {
-                "occurred_at" => envelope.occurred_at = Some(moment(map.next_value()?)?),
+                "occurred_at" => envelope.occurred_at = Some(map.next_value::<Moment>()?.0),
                 "reason" => envelope.reason = map.next_value()?,
                 "on_behalf_of" => envelope.on_behalf_of = map.next_value()?,
                 "correlation" => envelope.correlation = map.next_value()?,
@@ -251,12 +259,17 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
     }
 }
 
-/// Years 1 to 9999: what RFC 3339 can write.
-fn moment<E: serde::de::Error>(moment: DateTime<Utc>) -> Result<DateTime<Utc>, E> {
-    use chrono::Datelike as _;
-    if (1..=9999).contains(&moment.year()) {
-        Ok(moment)
-    } else {
-        Err(E::custom("the year must lie between 1 and 9999"))
+/// A moment in the years 1 to 9999, which is what RFC 3339 can write.
+struct Moment(DateTime<Utc>);
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use chrono::Datelike as _;
+        let moment = DateTime::<Utc>::deserialize(deserializer)?;
+        if (1..=9999).contains(&moment.year()) {
+            Ok(Self(moment))
+        } else {
+            Err(D::Error::custom("the year must lie between 1 and 9999"))
+        }
     }
 }

@@ -30,6 +30,7 @@ pub enum State {
 #[derive(Clone, Debug)]
 pub struct Known {
     opened: EventId,
+    lead: Option<LeadId>,
     phase: Field<Phase>,
     contact: Field<ContactId>,
     owner: Field<MemberId>,
@@ -107,7 +108,7 @@ pub enum Rejection {
     /// It was voided.
     #[error("the deal was voided and takes no more commands: open a new one")]
     Voided,
-    /// Its value cannot change its currency silently.
+    /// A deal brings something or nothing; it never costs.
     #[error("a value must not be negative")]
     NegativeValue,
     /// The value is larger than any that is kept.
@@ -156,8 +157,9 @@ impl Decider for Deal {
 
     fn evolve(state: &mut State, event: &DealEvent, past: &Past<'_>) {
         match (&mut *state, event) {
-            (_, DealEvent::Opened { contact, owner, product, value, stage, lead: _ }) => {
+            (_, DealEvent::Opened { contact, owner, product, value, stage, lead }) => {
                 let mut deal = Known::opened_by(past.id);
+                deal.lead = *lead;
                 deal.phase.set(Some(Phase::Open { stage: stage.clone() }), past);
                 deal.contact.set(*contact, past);
                 deal.owner.set(*owner, past);
@@ -186,6 +188,7 @@ impl Known {
     fn opened_by(opened: EventId) -> Self {
         Self {
             opened,
+            lead: None,
             phase: Field::default(),
             contact: Field::default(),
             owner: Field::default(),
@@ -198,15 +201,19 @@ impl Known {
 
     fn decide(&self, command: Command, given: &Given<'_>) -> Result<Decision<DealEvent>, Rejection> {
         match command {
-            Command::Open { contact, owner, product, value, .. } => {
+            Command::Open { contact, owner, product, value, lead, stage: _ } => {
                 // A deal that is closed brings what it was won for; what it was expected to bring is history.
                 let value = value.filter(|_| matches!(self.phase.value(), Some(Phase::Open { .. })));
                 let product = product.map(Line::into_string);
                 let opened_at = given.occurred_at;
                 let wanted = DealCorrection { contact, owner, product, value, opened_at, closed_at: None };
-                let decision = self.correct(wanted, given)?;
-                if given.source.is_none() && !decision.events.is_empty() {
+                let mut decision = self.correct(wanted, given)?;
+                let other_lead = lead.is_some() && lead != self.lead;
+                if given.source.is_none() && (other_lead || !decision.events.is_empty()) {
                     return Err(Rejection::OpenedDifferently);
+                }
+                if other_lead {
+                    decision.kept.push("lead");
                 }
                 Ok(decision)
             }

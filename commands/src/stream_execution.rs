@@ -60,7 +60,8 @@ type Outcome = Result<Answer, CommandError>;
 
 /// What a decision came to before the log has answered.
 enum Settled {
-    Answered(Outcome),
+    Unchanged(Box<Append>),
+    Refused(CommandError),
     Appending,
 }
 
@@ -128,13 +129,13 @@ impl<D: Decider> StreamExecution<D> {
         for (_, parsed) in waiting.iter().take(COMMANDS_PER_ROUND) {
             settled.push(match decide::<D>(&mut loaded, stream, parsed) {
                 Ok(append) if append.events.is_empty() && append.key.is_none() => {
-                    Settled::Answered(Ok(unchanged(&append, store)))
+                    Settled::Unchanged(Box::new(append))
                 }
                 Ok(append) => {
                     appending.push_back(store.append(append));
                     Settled::Appending
                 }
-                Err(error) => Settled::Answered(Err(error)),
+                Err(error) => Settled::Refused(error),
             });
         }
         let mut remaining = waiting.split_off(settled.len());
@@ -144,8 +145,10 @@ impl<D: Decider> StreamExecution<D> {
             let Some((index, parsed)) = decided.next() else { break };
             let outcome = match settled {
                 // What was decided on events that the log then did not take is decided anew.
-                Settled::Answered(_) if !on_solid_ground => None,
-                Settled::Answered(outcome) => Some(outcome),
+                Settled::Unchanged(_) | Settled::Refused(_) if !on_solid_ground => None,
+                // Only now is what it rests on recorded, and the end of the log beyond that.
+                Settled::Unchanged(append) => Some(Ok(unchanged(&append, store))),
+                Settled::Refused(error) => Some(Err(error)),
                 Settled::Appending => match appending.next().await {
                     Some(result) => appended(result, &parsed.envelope),
                     None => None,
