@@ -223,3 +223,59 @@ async fn a_token_works_until_the_moment_it_is_revoked() {
     assert_eq!(tags, expected.map(|tag| format!("rapport.{tag}.v1")).iter().collect::<Vec<_>>());
     assert!(!history.to_string().contains(&token), "the secret of a token is in the log");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_write_under_a_name_can_be_read_under_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path()).await;
+    let names = [
+        "é".repeat(51),
+        "é".repeat(100),
+        "é".repeat(101),
+        "a\u{2028}b".into(),
+        "\u{202e}a".into(),
+        "a:b/c".into(),
+        " a".into(),
+        format!("a{}", " ".repeat(300)),
+        "a\nb".into(),
+        String::new(),
+    ];
+    for (number, name) in (1..).zip(&names) {
+        let register = json!({ "register": { "form": "person" } });
+        let (granted, imported) = (id(Kind::Contact, number), id(Kind::Contact, number + 100));
+        let grant = house.ask(Ask::post("/tokens", &json!({ "name": name, "role": "staff" }))).await;
+        if grant.status == 400 {
+            assert_eq!(grant.json()["field"], "name");
+            assert!(
+                house.rapport.tokens.all().iter().all(|token| token.name != *name),
+                "refused and granted"
+            );
+        } else {
+            let token = grant.good().json()["token"].as_str().unwrap().to_owned();
+            let ask = Ask::command(Kind::Contact, granted, &register).token(&token);
+            send(&house.router, &ask).await.unwrap().good();
+            check_writer(&house, &format!("member:{name}")).await;
+        }
+        let mut from_a_source = register;
+        from_a_source["source"] = json!({ "name": name });
+        let answer = house.ask(Ask::command(Kind::Contact, imported, &from_a_source)).await;
+        if answer.status == 400 {
+            assert_eq!(answer.json()["field"], "source.name");
+        } else {
+            answer.good();
+            check_writer(&house, &format!("import:{name}")).await;
+        }
+    }
+}
+
+/// The last event was written under this name, and every view has seen it.
+async fn check_writer(house: &House, name: &str) {
+    let before = house.head().0 - 1;
+    let events = house.ask(Ask::get(format!("/events?from={before}"))).await.good().json();
+    assert_eq!(events[0]["by"], name);
+    for view in projections::descriptions() {
+        let after = house.head();
+        let path = format!("/views/{}?{}&after={after}", view.name, default_query(view.name));
+        assert!(matches!(house.ask(Ask::get(path)).await.status, 200 | 404), "{}: {name}", view.name);
+    }
+}

@@ -201,10 +201,8 @@ fn check_source(source: &Source) -> Result<(), Malformed> {
     ];
     for (field, text) in texts {
         if let Some(text) = text {
-            let malformed = |message: &str| Malformed {
-                field: Some(field.to_owned()),
-                message: message.to_owned(),
-            };
+            let malformed =
+                |message: &str| Malformed { field: Some(field.to_owned()), message: message.to_owned() };
             let checked = Line::<{ Actor::LIMIT }>::try_from(text.as_str());
             let checked = checked.map_err(|message| malformed(&message))?;
             // Kept as it was sent, so what a line would leave off must not be there.

@@ -44,7 +44,7 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// The longest name, in bytes.
+    /// The longest name, in characters, as whoever gives names counts them: what was written must be readable.
     pub const LIMIT: usize = 100;
 }
 
@@ -69,7 +69,7 @@ impl FromStr for Actor {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once(':') {
-            Some((_, name)) if name.is_empty() || name.len() > Self::LIMIT => {
+            Some((_, name)) if name.is_empty() || name.chars().count() > Self::LIMIT => {
                 Err(NotAnActor(text.to_owned()))
             }
             Some(("member", name)) => Ok(Self::Member(name.to_owned())),
