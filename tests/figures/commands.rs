@@ -13,9 +13,10 @@ use uuid::Uuid;
 
 use crate::{
     client::Client,
+    disk::sync_now,
     load::{Ends, scattered},
     report::{Report, number, per_second, percentile},
-    server::Served,
+    server::{Served, State},
 };
 
 /// How many commands one client sends at most.
@@ -44,7 +45,7 @@ struct Outcome {
     took: Duration,
 }
 
-/// Commands a second with 32 clients and without followers.
+/// Commands in a second of one core of the server, with 32 clients and without followers.
 pub fn measure(
     report: &mut Report,
     runtime: &Runtime,
@@ -59,13 +60,15 @@ pub fn measure(
     for follows in [false, true] {
         let mut served = Served::start(folder, follows);
         let views = if follows { "with all followers" } else { "without followers" };
-        report.heading(&format!("Commands over HTTP, {views} (ratio to UmaDB's slowest and fastest)"));
+        report.heading(&format!("Commands over HTTP, {views} (ratio to UmaDB at its slowest)"));
         for (place, (clients, has_keys)) in ladder.iter().copied().enumerate() {
             let salt = scattered(20, place as u64 * 2 + u64::from(follows));
             let run = Run { address: served.address, clients, has_keys, lasting, salt };
-            let (rate, drained) = one(report, runtime, &mut served, run, ends, follows);
+            let disk = sync_now(folder.parent().unwrap());
+            let measured = one(report, runtime, &mut served, run, ends, follows, disk);
+            let Measured { rate, of_core, drained } = measured;
             if clients == 32 && !follows {
-                alone_at_32 = Some(rate);
+                alone_at_32 = Some(of_core);
             }
             if clients > 1 && !has_keys && is_large {
                 let what =
@@ -89,7 +92,17 @@ pub fn measure(
     alone_at_32
 }
 
-/// Measures once and prints it: commands a second, and the seconds until followers had caught up.
+/// What one run came to.
+struct Measured {
+    /// Commands a second.
+    rate: f64,
+    /// Commands in a second of one core of the server.
+    of_core: f64,
+    /// Seconds until followers had caught up.
+    drained: Option<f64>,
+}
+
+/// Measures once and prints it.
 fn one(
     report: &mut Report,
     runtime: &Runtime,
@@ -97,26 +110,34 @@ fn one(
     run: Run,
     ends: &Ends,
     follows: bool,
-) -> (f64, Option<f64>) {
+    disk: f64,
+) -> Measured {
     let gatherings: Arc<[Uuid]> = (0..64).map(|number| ends.open_gathering(number)).collect();
+    let core = served.state().core;
     let sending = runtime.spawn(send_all(run, served.token.clone(), gatherings));
     std::thread::sleep(run.lasting / 2);
     let lag_halfway = served.state().lag;
     let Outcome { mut times, refused, took } = runtime.block_on(sending).unwrap();
-    let lag = served.state().lag;
+    let State { lag, core: core_after, .. } = served.state();
+    let of_core = times.len() as f64 / (core_after - core).max(0.01);
     let rate = per_second(times.len() as u64, took);
     let (p50, p99) = (percentile(&mut times, 50), percentile(&mut times, 99));
     let keys = if run.has_keys { ", with keys" } else { "" };
     let refused = if refused > 0 { format!(", {refused} REFUSED") } else { String::new() };
-    let ratios = format!("{:.2} {:.2}", rate / UMADB[0], rate / UMADB[1]);
-    let what = format!("{} clients{keys}: p50 {p50:.1} ms, p99 {p99:.1} ms ({ratios}){refused}", run.clients);
-    report.row(rate / UMADB[1], &format!("{} /s", number(rate)), &what);
+    let ratio = rate / UMADB[0];
+    let what = format!(
+        "{} clients{keys}: p50 {p50:.1} ms, p99 {p99:.1} ms{refused}; {} in a second of one core of the server; a \
+         sync just before took {disk:.2} ms",
+        run.clients,
+        number(of_core)
+    );
+    report.row(ratio, &format!("{} /s", number(rate)), &what);
     let drained = follows.then(|| served.drain());
     if let Some(drained) = drained {
         let what = format!("events behind at the end, {lag_halfway} halfway; drained in {drained:.2} s");
         report.figure(&lag.to_string(), &what);
     }
-    (rate, drained)
+    Measured { rate, of_core, drained }
 }
 
 async fn send_all(run: Run, token: String, gatherings: Arc<[Uuid]>) -> Outcome {

@@ -7,25 +7,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::report::{Report, millis, per_second, percentile};
+use crate::report::{Report, millis, percentile};
 
 const SYNCS: u32 = 200;
+const FEW_SYNCS: u32 = 50;
 const SYNCED_BYTES: usize = 4_096;
-/// How long a plain file is written at most.
-const PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// How long the disk takes to keep 4 KiB.
 pub fn latency(report: &mut Report, place: &Path, when: &str) {
-    let path = place.join("plain");
-    let mut file = File::create(&path).unwrap();
-    let mut times = Vec::new();
-    for _ in 0..SYNCS {
-        let begun = Instant::now();
-        file.write_all(&[b'x'; SYNCED_BYTES]).unwrap();
-        file.sync_data().unwrap();
-        times.push(begun.elapsed());
-    }
-    std::fs::remove_file(path).unwrap();
+    let mut times = syncs(place, SYNCS);
     let mean = millis(times.iter().sum::<Duration>() / SYNCS);
     report.heading(&format!("The disk, {when}"));
     let (p50, p99) = (percentile(&mut times, 50), percentile(&mut times, 99));
@@ -33,18 +23,44 @@ pub fn latency(report: &mut Report, place: &Path, when: &str) {
     report.figure(&format!("{mean:.2} ms"), &what);
 }
 
-/// How many events of so many bytes a plain file takes in a second, in groups with a sync each.
-pub fn plain_file(place: &Path, event_bytes: usize, group: u64, events: u64) -> f64 {
+/// The mean of a few syncs, in milliseconds: how the disk is just now.
+pub fn sync_now(place: &Path) -> f64 {
+    millis(syncs(place, FEW_SYNCS).iter().sum::<Duration>() / FEW_SYNCS)
+}
+
+fn syncs(place: &Path, count: u32) -> Vec<Duration> {
     let path = place.join("plain");
     let mut file = File::create(&path).unwrap();
-    let bytes = vec![b'x'; event_bytes * usize::try_from(group).unwrap()];
-    let (begun, mut written) = (Instant::now(), 0);
-    while written < events && begun.elapsed() < PATIENCE {
-        file.write_all(&bytes).unwrap();
+    let sync = |_| {
+        let begun = Instant::now();
+        file.write_all(&[b'x'; SYNCED_BYTES]).unwrap();
         file.sync_data().unwrap();
-        written += group;
-    }
-    let rate = per_second(written, begun.elapsed());
+        begun.elapsed()
+    };
+    let times = (0..count).map(sync).collect();
     std::fs::remove_file(path).unwrap();
-    rate
+    times
+}
+
+/// A plain file that takes groups with a sync each.
+pub struct PlainFile {
+    file: File,
+    group: Vec<u8>,
+}
+
+impl PlainFile {
+    pub fn create(place: &Path, group_bytes: usize) -> Self {
+        Self { file: File::create(place.join("plain")).unwrap(), group: vec![b'x'; group_bytes] }
+    }
+
+    /// How many groups it took, and in how long.
+    pub fn write(&mut self, lasting: Duration) -> (u64, Duration) {
+        let (begun, mut groups) = (Instant::now(), 0);
+        while begun.elapsed() < lasting {
+            self.file.write_all(&self.group).unwrap();
+            self.file.sync_data().unwrap();
+            groups += 1;
+        }
+        (groups, begun.elapsed())
+    }
 }

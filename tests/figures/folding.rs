@@ -35,7 +35,9 @@ pub fn measure(
     let folder = data.views().unwrap();
     let (begun, core) = (Instant::now(), core_seconds());
     let log: Arc<dyn EventStore> = Arc::clone(&store) as _;
-    let views = Views::open(log, store.keyring(), &folder, runtime.handle().clone()).unwrap();
+    let views =
+        Views::open(log, store.keyring(), &folder, runtime.handle().clone(), projections::SNAPSHOT_EVERY)
+            .unwrap();
     runtime.block_on(views.settle(store.head(), |_| {}));
     folded(report, &store, "all views built for the first time", begun, core);
     if is_wanted {

@@ -108,7 +108,8 @@ fn measure(wishes: &Wishes) {
     report.end();
 }
 
-/// One size of the log: events, replayed a second, medians of the questions, commands a second.
+/// One size of the log: events; events replayed in a second of one core; medians of the questions; commands in a
+/// second of one core.
 type Size = (u64, Option<f64>, Vec<(String, f64)>, Option<f64>);
 
 /// Whether anything grows slower with the log.
@@ -122,8 +123,12 @@ fn compare(report: &mut Report, sizes: &[Size]) {
         report.aim("replay, larger log / smaller log", 0.9, many / few, "");
     }
     if let (Some(few), Some(many)) = (rate_few, rate_many) {
-        report.row(many / few, "", "commands a second, 32 clients, 1 is no slower");
-        report.aim("commands a second, larger log / smaller log", 0.9, many / few, "");
+        report.row(
+            many / few,
+            "",
+            "commands in a second of one core of the server, 32 clients, 1 is no slower",
+        );
+        report.aim("commands in a second of one core, larger log / smaller log", 0.9, many / few, "");
     }
     let ratios: Vec<_> = asked_few
         .iter()

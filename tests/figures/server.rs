@@ -15,7 +15,7 @@ use domain::Role;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::process::memory;
+use crate::process::{core_seconds, memory};
 
 pub const FLAG: &str = "--serve";
 pub const FOLLOWING: &str = "following";
@@ -42,6 +42,8 @@ pub struct State {
     pub memory: f64,
     /// And at its highest.
     pub peak: f64,
+    /// Seconds of processor time used so far.
+    pub core: f64,
 }
 
 impl Served {
@@ -80,6 +82,7 @@ impl Served {
             lag: state["lag"].as_u64().unwrap(),
             memory: state["memory"].as_f64().unwrap(),
             peak: state["peak"].as_f64().unwrap(),
+            core: state["core"].as_f64().unwrap(),
         }
     }
 
@@ -141,5 +144,5 @@ fn state(rapport: &Rapport) -> Value {
     let slowest = rapport.views.statuses().into_iter().map(|(_, status)| status.position).min();
     let head = rapport.views.head();
     let (memory, peak) = memory();
-    json!({"lag": head.0 - slowest.unwrap_or(head).0, "memory": memory, "peak": peak})
+    json!({"lag": head.0 - slowest.unwrap_or(head).0, "memory": memory, "peak": peak, "core": core_seconds()})
 }
