@@ -117,7 +117,7 @@ impl Projection for Conversations {
     const NAME: &'static str = "conversations";
     const QUESTION: &'static str = "Who waits for an answer, and since when?";
     const VERSION: u32 = 1;
-    const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Fundraiser, Role::Auditor];
+    const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Auditor];
     const SHOWS: Shows = Shows::People;
     const KINDS: &'static [Kind] = &[Kind::Conversation];
     // Moments are microseconds. A message is kept under when it was and its position, since imports bring

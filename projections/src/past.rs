@@ -145,7 +145,8 @@ fn begin(shared: &Shared, served: &Served, key: &Key) -> Result<ViewFile, AskErr
     let Some(snapshot) = snapshot else { return Ok(create()?) };
     fs::copy(snapshot, &path).map_err(crate::view_file::FileError::from)?;
     let file = ViewFile::open(&path, view, keyring())?;
-    if file.is_of(shared.store.log_id()) {
+    let early_enough = key.known_at.is_none_or(|known_at| file.progress.position <= known_at);
+    if file.is_of(shared.store.log_id()) && early_enough {
         return Ok(file);
     }
     drop(file);

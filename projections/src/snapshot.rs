@@ -8,11 +8,12 @@ use std::{
 };
 
 use domain::Position;
+use rusqlite::{Connection, OpenFlags};
 
 use crate::{
     view::Erased,
-    view_file::remove,
-    views::{Served, Shared},
+    view_file::{FileError, read_progress, remove},
+    views::{Generation, Served, Shared},
 };
 
 /// A snapshot is taken whenever a view passes a multiple of this many events, unless told otherwise.
@@ -38,20 +39,24 @@ pub(crate) fn take_when_due(shared: &Arc<Shared>, served: &Arc<Served>, before: 
     let Some(generation) = served.generation() else { return };
     let (shared, served) = (Arc::clone(shared), Arc::clone(served));
     let take = move || {
-        let folder = folder(&shared.folder);
-        let path = folder.join(format!("{}{:020}.sqlite", prefix(&served.view), now.0));
-        let half = path.with_extension("half");
-        let taken = fs::create_dir_all(&folder)
-            .map_err(Into::into)
-            .and_then(|()| generation.copy_to(&half))
-            .and_then(|()| Ok(fs::rename(&half, &path)?))
-            .and_then(|()| Ok(thin_out(&folder, &served.view)?));
-        if let Err(error) = taken {
+        if let Err(error) = take(&shared, &served.view, &generation, now) {
             tracing::warn!(%error, view = served.view.description.name, "no snapshot was taken; the past takes longer to fold");
         }
     };
     // A snapshot only saves time, so it may fail to start.
     let _ = std::thread::Builder::new().name("snapshot".to_owned()).spawn(take);
+}
+
+fn take(shared: &Shared, view: &Erased, generation: &Generation, due: Position) -> Result<(), FileError> {
+    let folder = folder(&shared.folder);
+    fs::create_dir_all(&folder)?;
+    let half = folder.join(format!("{}{due}.half", prefix(view)));
+    generation.copy_to(&half)?;
+    // The view has moved on since it was due: what counts is how far the copy goes.
+    let copied =
+        read_progress(&Connection::open_with_flags(&half, OpenFlags::SQLITE_OPEN_READ_ONLY)?)?.position;
+    fs::rename(&half, folder.join(format!("{}{:020}.sqlite", prefix(view), copied.0)))?;
+    Ok(thin_out(&folder, view)?)
 }
 
 /// The snapshots of a view, the oldest first, with the positions named in their files.

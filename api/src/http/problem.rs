@@ -12,7 +12,7 @@ use commands::{CommandError, Malformed};
 use domain::{AppendError, Role};
 use projections::{AskError, ViewError};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 
 /// What went wrong.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -74,6 +74,17 @@ impl Problem {
     pub fn too_large(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too large", detail)
     }
+}
+
+/// Reads a body in JSON, naming the field at fault.
+pub(super) fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let read = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        Problem::malformed(error.into_inner().to_string()).at((path != ".").then_some(path))
+    })?;
+    deserializer.end().map_err(|error| Problem::malformed(error.to_string()))?;
+    Ok(read)
 }
 
 impl IntoResponse for Problem {

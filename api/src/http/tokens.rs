@@ -12,7 +12,7 @@ use domain::{Kind, Role};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{App, Caller, Problem};
+use super::{App, Caller, Problem, problem::read_json};
 use crate::{clock::now, tokens::TokenError};
 
 /// Whom to give which role.
@@ -43,8 +43,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
 /// Grants a token; the answer is the only place where its secret is ever seen.
 pub(super) async fn grant(State(app): State<App>, caller: Caller, body: Bytes) -> Result<Response, Problem> {
     caller.must_be(&[Role::Admin])?;
-    let grant: Grant =
-        serde_json::from_slice(&body).map_err(|error| Problem::malformed(error.to_string()))?;
+    let grant: Grant = read_json(&body)?;
     let token = app.rapport.tokens.grant(&grant.name, grant.role, now())?;
     let asked = [json!({"join": {"name": grant.name}}), json!({"grant_token": {"role": grant.role}})];
     record(&app, &caller, &grant.name, &asked).await?;

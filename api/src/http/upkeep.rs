@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 
-use super::{App, Caller, Problem};
+use super::{App, Caller, Problem, problem::read_json};
 
 /// Which views; all where none is named.
 #[derive(Default, Deserialize, schemars::JsonSchema)]
@@ -27,8 +27,7 @@ fn chosen(app: &App, body: &Bytes) -> Result<Vec<String>, Problem> {
     if body.is_empty() {
         return Ok(Vec::new());
     }
-    let chosen: Chosen =
-        serde_json::from_slice(body).map_err(|error| Problem::malformed(error.to_string()))?;
+    let chosen: Chosen = read_json(body)?;
     for view in &chosen.views {
         app.rapport.views.description(view)?;
     }

@@ -1,3 +1,5 @@
+//! The campus is told the same for the same seed, in order, and within its limits.
+
 use std::collections::{HashMap, HashSet};
 
 use commands::BatchLine;

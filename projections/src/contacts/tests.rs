@@ -1,3 +1,5 @@
+//! The view `contacts` told in small stories, and compared with plain sums.
+
 use std::{fmt::Write as _, sync::Arc};
 
 use chrono::NaiveDate;

@@ -1,3 +1,5 @@
+//! The view `conversations` told in small stories, and compared with plain sums.
+
 use domain::{
     ContactId, EventId, MemberId, Personal,
     conversation::{Channel, ConversationEvent, Direction, Message},

@@ -1,3 +1,5 @@
+//! Engagement told in small stories, compared with plain sums, and measured.
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,

@@ -1,3 +1,5 @@
+//! The view `giving` told in small stories, and compared with plain sums.
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,

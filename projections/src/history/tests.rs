@@ -1,3 +1,5 @@
+//! The view `history` told in small stories, and compared with plain sums.
+
 use std::sync::Arc;
 
 use domain::{

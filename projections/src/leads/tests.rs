@@ -1,3 +1,5 @@
+//! The view `leads` told in small stories, and compared with plain sums.
+
 use std::collections::BTreeMap;
 
 use domain::{
