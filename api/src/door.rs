@@ -1,7 +1,7 @@
 //! The door that the command line takes: through the socket of a server that is running, else into the folder
 //! itself; either way by the same routes.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use axum::{
@@ -22,6 +22,10 @@ use crate::{
     server::SOCKET,
 };
 
+/// How long a folder may be in use by a process that does not answer, and how often to look again.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
+
 /// A way in, in somebody's name.
 pub struct Door {
     way: Way,
@@ -38,10 +42,21 @@ impl Door {
     pub async fn open(folder: &Path, name: &str) -> anyhow::Result<Self> {
         let socket = folder.join(SOCKET);
         let name = name.to_owned();
-        if socket.exists() && UnixStream::connect(&socket).await.is_ok() {
-            return Ok(Self { way: Way::Socket(socket), name });
-        }
-        let rapport = Rapport::open(folder).await?;
+        let mut patience = LOCK_PATIENCE;
+        let rapport = loop {
+            if socket.exists() && UnixStream::connect(&socket).await.is_ok() {
+                return Ok(Self { way: Way::Socket(socket), name });
+            }
+            match Rapport::open(folder).await {
+                Ok(rapport) => break rapport,
+                // A server that is starting has no socket yet, and one that is ending has none any more.
+                Err(error) if is_locked(&error) && !patience.is_zero() => {
+                    tokio::time::sleep(LOCK_PAUSE).await;
+                    patience = patience.saturating_sub(LOCK_PAUSE);
+                }
+                Err(error) => return Err(error),
+            }
+        };
         let router = http::router(Arc::clone(&rapport), Trust::Socket, CancellationToken::new());
         Ok(Self { way: Way::Inside(rapport, router), name })
     }
@@ -109,6 +124,10 @@ impl Door {
         }
         bail!(problem(parts.status, &bytes));
     }
+}
+
+fn is_locked(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<store::OpenError>(), Some(store::OpenError::Locked(_)))
 }
 
 /// A good answer.

@@ -19,7 +19,7 @@ use crate::{
 /// A snapshot is taken whenever a view passes a multiple of this many events, unless told otherwise.
 pub const SNAPSHOT_EVERY: u64 = 250_000;
 /// How many snapshots of one view are kept; when there are more, every second of them goes.
-const KEPT: usize = 8;
+const KEPT: usize = 4;
 
 /// Where the snapshots of all views lie.
 pub(crate) fn folder(views: &Path) -> PathBuf {
