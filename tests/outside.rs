@@ -14,6 +14,7 @@ mod http_rights;
 mod known;
 mod known_then;
 mod live_feed;
+mod real_files;
 mod rebuilt_equals_live;
 mod repair;
 mod store;
