@@ -25,6 +25,8 @@ const DOOR: &[Role] = &[Admin, Staff, Intake];
 const FUNDS: &[Role] = &[Admin, Staff, Fundraiser];
 const ALL_WRITERS: &[Role] = &[Admin, Staff, Fundraiser, Intake];
 const ADMIN: &[Role] = &[Admin];
+/// Recorded by the house when a token is granted or revoked; nobody sends them.
+const HOUSE: &[Role] = &[];
 
 /// How many things of a kind a random life has.
 const THINGS: u64 = 5;
@@ -254,8 +256,8 @@ const MEMBER: &[Row] = &[
     ("move", OFFICE, |n| json!({ "team": word(&["A", "B"], n), "region": word(&["East", "West"], n) })),
     ("rename", OFFICE, |n| json!({ "name": name(n) })),
     ("leave", OFFICE, |_| json!({})),
-    ("grant_token", ADMIN, |n| json!({ "role": word(&["staff", "auditor"], n) })),
-    ("revoke_token", ADMIN, |_| json!({})),
+    ("grant_token", HOUSE, |n| json!({ "role": word(&["staff", "auditor"], n) })),
+    ("revoke_token", HOUSE, |_| json!({})),
 ];
 
 const SETTING: &[Row] = &[

@@ -11,6 +11,7 @@ use axum::{
 };
 use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
@@ -90,7 +91,7 @@ impl Door {
             .method(method)
             .uri(path)
             .header(header::HOST, "localhost")
-            .header(http::AS, &self.name)
+            .header(http::AS, utf8_percent_encode(&self.name, NON_ALPHANUMERIC).to_string())
             .header(header::ACCEPT, accept)
             .body(Body::from(body))
             .context("the address or the name cannot be sent")?;

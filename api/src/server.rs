@@ -19,7 +19,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -72,13 +72,14 @@ impl Server {
         let connections = Arc::new(Semaphore::new(CONNECTIONS));
         let graceful = GracefulShutdown::new();
         loop {
-            let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { break };
-            let (routes, stream): (&Router, Box<dyn Connection>) = tokio::select! {
+            let (routes, permit, stream): (&Router, Option<OwnedSemaphorePermit>, Box<dyn Connection>) = tokio::select! {
                 accepted = self.tcp.accept() => match accepted {
                     Ok((stream, _)) => {
                         // Answers are small; waiting to fill a packet would only delay them.
                         let _ = stream.set_nodelay(true);
-                        (&public, Box::new(stream))
+                        // One too many is closed at once; the socket of the folder's owner is never shut out.
+                        let Ok(permit) = Arc::clone(&connections).try_acquire_owned() else { continue };
+                        (&public, Some(permit), Box::new(stream))
                     }
                     Err(error) => {
                         rest(&error).await;
@@ -86,7 +87,7 @@ impl Server {
                     }
                 },
                 accepted = self.socket.accept() => match accepted {
-                    Ok((stream, _)) => (&local, Box::new(stream)),
+                    Ok((stream, _)) => (&local, None, Box::new(stream)),
                     Err(error) => {
                         rest(&error).await;
                         continue;
@@ -94,7 +95,8 @@ impl Server {
                 },
                 () = ending.cancelled() => break,
             };
-            let mut builder = Builder::new(TokioExecutor::new());
+            // HTTP/1 only: there the time for the first head begins with the connection, also where nothing is sent.
+            let mut builder = Builder::new(TokioExecutor::new()).http1_only();
             builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE);
             let service = TowerToHyperService::new(routes.clone());
             let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();

@@ -96,26 +96,24 @@ impl Tokens {
 
     /// Grants a token and gives its secret, which is not kept.
     pub fn grant(&self, name: &str, role: Role, at: DateTime<Utc>) -> Result<String, TokenError> {
-        if name.trim() != name
-            || name.is_empty()
-            || name.chars().count() > 100
-            || name.contains(char::is_control)
-        {
-            return Err(TokenError::BadName);
-        }
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.iter().any(|token| token.name == name && token.revoked_at.is_none()) {
-            return Err(TokenError::Taken(name.to_owned()));
-        }
-        if all.len() >= LIMIT {
-            return Err(TokenError::TooMany);
-        }
+        may_be_granted(&all, name)?;
         let secret = format!("rapport_{}", hex(&rand::random::<[u8; 32]>()));
         let hash = hex(&Sha256::digest(&secret));
         let mut changed = all.clone();
         changed.push(Token { name: name.to_owned(), role, granted_at: at, revoked_at: None, hash });
         self.keep(&mut all, changed)?;
         Ok(secret)
+    }
+
+    /// Whether a token of this name could be granted now.
+    pub fn check(&self, name: &str) -> Result<(), TokenError> {
+        may_be_granted(&self.all.lock().unwrap_or_else(PoisonError::into_inner), name)
+    }
+
+    /// Whether a token of this name is living.
+    pub fn is_living(&self, name: &str) -> bool {
+        self.living.read().unwrap_or_else(PoisonError::into_inner).values().any(|token| token.name == name)
     }
 
     /// Revokes a token; whoever bears it is out from this moment.
@@ -142,6 +140,17 @@ impl Tokens {
         *all = changed;
         Ok(())
     }
+}
+
+fn may_be_granted(all: &[Token], name: &str) -> Result<(), TokenError> {
+    if name.trim() != name || name.is_empty() || name.chars().count() > 100 || name.contains(char::is_control)
+    {
+        return Err(TokenError::BadName);
+    }
+    if all.iter().any(|token| token.name == name && token.revoked_at.is_none()) {
+        return Err(TokenError::Taken(name.to_owned()));
+    }
+    if all.len() >= LIMIT { Err(TokenError::TooMany) } else { Ok(()) }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use domain::{Actor, EventId, Kind, Role, Source};
+use domain::{Actor, EventId, Kind, Role, Source, moment};
 use serde::{
     Deserialize, Deserializer,
     de::{Error as _, MapAccess, Visitor},
@@ -21,6 +21,9 @@ pub struct Sender {
     pub by: Actor,
     /// What they may do.
     pub role: Role,
+    /// Whether it is the house itself that sends, for what nobody may send by themselves: the record of a token
+    /// that has been granted.
+    pub house: bool,
 }
 
 /// One command with everything that comes with it.
@@ -233,16 +236,16 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
         let mut envelope = Envelope::default();
         while let Some(name) = map.next_key::<String>()? {
             match name.as_str() {
-                "occurred_at" => envelope.occurred_at = Some(map.next_value::<Moment>()?.0),
-                "reason" => envelope.reason = map.next_value()?,
-                "on_behalf_of" => envelope.on_behalf_of = map.next_value()?,
-                "correlation" => envelope.correlation = map.next_value()?,
-                "causation" => envelope.causation = map.next_value()?,
-                "source" => envelope.source = map.next_value()?,
-                "kind" => envelope.kind = map.next_value()?,
-                "id" => envelope.id = map.next_value()?,
-                "key" => envelope.key = map.next_value()?,
-                "if_match" => envelope.if_match = map.next_value()?,
+                "occurred_at" => put(&mut envelope.occurred_at, &name, Some(map.next_value::<Moment>()?.0))?,
+                "reason" => put(&mut envelope.reason, &name, map.next_value()?)?,
+                "on_behalf_of" => put(&mut envelope.on_behalf_of, &name, map.next_value()?)?,
+                "correlation" => put(&mut envelope.correlation, &name, map.next_value()?)?,
+                "causation" => put(&mut envelope.causation, &name, map.next_value()?)?,
+                "source" => put(&mut envelope.source, &name, map.next_value()?)?,
+                "kind" => put(&mut envelope.kind, &name, map.next_value()?)?,
+                "id" => put(&mut envelope.id, &name, map.next_value()?)?,
+                "key" => put(&mut envelope.key, &name, map.next_value()?)?,
+                "if_match" => put(&mut envelope.if_match, &name, map.next_value()?)?,
                 _ => {
                     if let Some((first, _)) = &envelope.command {
                         return Err(A::Error::custom(format!(
@@ -257,17 +260,16 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
     }
 }
 
-/// A moment in the years 1 to 9999, which is what RFC 3339 can write.
-struct Moment(DateTime<Utc>);
+/// A moment that stands by itself.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Moment(#[serde(deserialize_with = "moment::moment")] DateTime<Utc>);
 
-impl<'de> Deserialize<'de> for Moment {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use chrono::Datelike as _;
-        let moment = DateTime::<Utc>::deserialize(deserializer)?;
-        if (1..=9999).contains(&moment.year()) {
-            Ok(Self(moment))
-        } else {
-            Err(D::Error::custom("the year must lie between 1 and 9999"))
-        }
+/// Keeps a member of the envelope, unless it was there already.
+fn put<E: serde::de::Error, T>(place: &mut Option<T>, name: &str, value: Option<T>) -> Result<(), E> {
+    if place.is_some() {
+        return Err(E::custom(format!("`{name}` stands there twice")));
     }
+    *place = value;
+    Ok(())
 }

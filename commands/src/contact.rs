@@ -8,6 +8,7 @@ use domain::{
     contact::{
         ConsentChannel, ConsentPurpose, ContactEvent, ContactForm, Detail, LawfulBasis, RelationshipKind,
     },
+    moment,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -152,6 +153,7 @@ pub enum Command {
         /// To whom.
         to: ContactId,
         /// Since when, where known.
+        #[serde(default, deserialize_with = "moment::maybe_day")]
         since: Option<NaiveDate>,
     },
     /// They are not related to another contact any more.

@@ -69,6 +69,9 @@ pub enum CommandError {
 }
 
 fn names(roles: &[Role]) -> String {
+    if roles.is_empty() {
+        return "nobody by itself".to_owned();
+    }
     roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ")
 }
 
@@ -229,6 +232,16 @@ impl Command {
     /// The key under which the command is carried out once.
     pub(crate) fn command_key(&self) -> Option<CommandKey> {
         let key = self.key.as_ref()?;
-        Some(identity::command_key(&self.sender.by.to_string(), key))
+        // An import writes under its own name for whoever runs it; their keys are theirs all the same.
+        let writer = match &self.body.on_behalf_of {
+            Some(for_whom) => format!("{} {for_whom}", self.sender.by),
+            None => self.sender.by.to_string(),
+        };
+        Some(identity::command_key(&writer, key))
+    }
+
+    /// What tells a repetition from another command under the same key: the body, and what it is about.
+    pub(crate) fn fingerprint(&self) -> [u8; 32] {
+        identity::fingerprint(self.kind.word(), self.id, self.if_match, &self.body.hash)
     }
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     ContactId, EventId, ProgramId, Role,
     gathering::{AttendanceMethod, GatheringEvent},
+    moment,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -78,8 +79,10 @@ pub enum Command {
         /// The cohort that it is held for.
         cohort: Option<Line<60>>,
         /// When it begins, where known.
+        #[serde(default, deserialize_with = "moment::maybe_moment")]
         starts_at: Option<DateTime<Utc>>,
         /// When it ends, where known.
+        #[serde(default, deserialize_with = "moment::maybe_moment")]
         ends_at: Option<DateTime<Utc>>,
         /// Where it takes place.
         place: Option<Line>,
@@ -87,8 +90,10 @@ pub enum Command {
     /// It takes place at another time.
     Reschedule {
         /// When it begins.
+        #[serde(deserialize_with = "moment::moment")]
         starts_at: DateTime<Utc>,
         /// When it ends; absent where that is not known.
+        #[serde(default, deserialize_with = "moment::maybe_moment")]
         ends_at: Option<DateTime<Utc>>,
     },
     /// It does not take place.

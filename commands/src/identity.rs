@@ -19,6 +19,16 @@ pub(crate) fn command_of_key(key: CommandKey) -> Uuid {
     derived(&[b"command", &key.0])
 }
 
+/// The hash of a command: of its body, of what it is about, and of the revision that it expects.
+pub(crate) fn fingerprint(kind: &str, id: Uuid, if_match: Option<u64>, body: &[u8; 32]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(kind);
+    hash.update(id.as_bytes());
+    hash.update(if_match.map_or([0xFF; 8], u64::to_be_bytes));
+    hash.update(body);
+    hash.finalize().into()
+}
+
 /// The id of a member of staff who is known by the name of their token.
 pub(crate) fn member_id(name: &str) -> Uuid {
     derived(&[b"member", name.as_bytes()])

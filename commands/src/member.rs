@@ -103,8 +103,10 @@ impl Decider for Member {
 
     const WRITERS: &'static [Role] = &[Role::Admin, Role::Staff];
 
+    // The house records them when an administrator grants or revokes a token; by themselves they would say what is
+    // not so.
     const EXCEPTIONS: &'static [(&'static str, &'static [Role])] =
-        &[("grant_token", &[Role::Admin]), ("revoke_token", &[Role::Admin])];
+        &[("grant_token", &[]), ("revoke_token", &[])];
 
     fn decide(
         state: &State,

@@ -1,7 +1,7 @@
 //! Programs: started, renamed, rescheduled, funded, ended, voided.
 
 use chrono::NaiveDate;
-use domain::{FundId, Role, program::ProgramEvent};
+use domain::{FundId, Role, moment, program::ProgramEvent};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -42,8 +42,10 @@ pub enum Command {
         /// Its name.
         name: Line,
         /// Its first day.
+        #[serde(default, deserialize_with = "moment::maybe_day")]
         starts_on: Option<NaiveDate>,
         /// Its last day.
+        #[serde(default, deserialize_with = "moment::maybe_day")]
         ends_on: Option<NaiveDate>,
         /// The fund that pays for it.
         fund: Option<FundId>,
@@ -56,8 +58,10 @@ pub enum Command {
     /// It runs on other days; a day that is absent is not known.
     Reschedule {
         /// Its first day.
+        #[serde(default, deserialize_with = "moment::maybe_day")]
         starts_on: Option<NaiveDate>,
         /// Its last day.
+        #[serde(default, deserialize_with = "moment::maybe_day")]
         ends_on: Option<NaiveDate>,
     },
     /// A fund pays for it.

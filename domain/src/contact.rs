@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{event::Concerns, ids::ContactId, personal::Personal};
+use crate::{event::Concerns, ids::ContactId, moment, personal::Personal};
 
 /// What sort of contact it is (vCard KIND).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -206,7 +206,7 @@ pub enum ContactEvent {
         /// To whom.
         to: ContactId,
         /// Since when, where known.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, deserialize_with = "moment::maybe_day", skip_serializing_if = "Option::is_none")]
         since: Option<NaiveDate>,
     },
     /// Is not related to another contact any more.

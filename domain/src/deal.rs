@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     event::Concerns,
     ids::{ContactId, EventId, LeadId, MemberId},
+    moment,
     money::Money,
 };
 
@@ -27,10 +28,10 @@ pub struct DealCorrection {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Money>,
     /// When it really was opened.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "moment::maybe_moment", skip_serializing_if = "Option::is_none")]
     pub opened_at: Option<DateTime<Utc>>,
     /// When it really was won or lost.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "moment::maybe_moment", skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<DateTime<Utc>>,
 }
 

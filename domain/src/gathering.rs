@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     event::Concerns,
     ids::{ContactId, EventId, ProgramId},
+    moment,
 };
 
 /// How an attendance was noticed.
@@ -44,10 +45,10 @@ pub enum GatheringEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cohort: Option<String>,
         /// When it begins, where known.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, deserialize_with = "moment::maybe_moment", skip_serializing_if = "Option::is_none")]
         starts_at: Option<DateTime<Utc>>,
         /// When it ends, where known.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, deserialize_with = "moment::maybe_moment", skip_serializing_if = "Option::is_none")]
         ends_at: Option<DateTime<Utc>>,
         /// Where it takes place.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,9 +58,10 @@ pub enum GatheringEvent {
     #[serde(rename = "gathering.rescheduled")]
     Rescheduled {
         /// When it begins.
+        #[serde(deserialize_with = "moment::moment")]
         starts_at: DateTime<Utc>,
         /// When it ends, where known.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, deserialize_with = "moment::maybe_moment", skip_serializing_if = "Option::is_none")]
         ends_at: Option<DateTime<Utc>>,
     },
     /// Does not take place.

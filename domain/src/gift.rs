@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     event::Concerns,
     ids::{ContactId, EventId, FundId},
+    moment,
     money::Money,
 };
 
@@ -49,7 +50,7 @@ pub struct GiftCorrection {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub campaign: Option<String>,
     /// When it really came in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "moment::maybe_moment", skip_serializing_if = "Option::is_none")]
     pub received_at: Option<DateTime<Utc>>,
 }
 

@@ -15,6 +15,7 @@ pub mod gift;
 pub mod ids;
 pub mod lead;
 pub mod member;
+pub mod moment;
 pub mod money;
 pub mod personal;
 pub mod program;

@@ -73,7 +73,7 @@ impl JsonSchema for Currency {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Money {
-    /// The amount in the currency's minor unit (cents for USD). At most 10^15 either way, so that sums of
+    /// The amount in the currency's minor unit (cents for USD). At most 10^12 either way, so that sums of
     /// millions of amounts stay exact.
     pub minor: i64,
     /// The currency of the amount.
@@ -90,13 +90,13 @@ pub enum NotAnAmount {
     #[error("has more decimals than {0} has minor units")]
     TooFine(String),
     /// Beyond [`Money::LIMIT`].
-    #[error("is larger than any amount Rapport keeps (10^15 minor units)")]
+    #[error("is larger than any amount Rapport keeps (10^12 minor units)")]
     TooLarge,
 }
 
 impl Money {
     /// The largest amount, in minor units, in either direction.
-    pub const LIMIT: i64 = 1_000_000_000_000_000;
+    pub const LIMIT: i64 = 1_000_000_000_000;
 
     /// An amount of minor units.
     pub const fn new(minor: i64, currency: Currency) -> Self {

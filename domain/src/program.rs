@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{event::Concerns, ids::FundId};
+use crate::{event::Concerns, ids::FundId, moment};
 
 /// What can happen to a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -16,10 +16,10 @@ pub enum ProgramEvent {
         /// Its name.
         name: String,
         /// Its first day.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, deserialize_with = "moment::maybe_day", skip_serializing_if = "Option::is_none")]
         starts_on: Option<NaiveDate>,
         /// Its last day.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, deserialize_with = "moment::maybe_day", skip_serializing_if = "Option::is_none")]
         ends_on: Option<NaiveDate>,
         /// The fund that pays for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,10 +35,10 @@ pub enum ProgramEvent {
     #[serde(rename = "program.rescheduled")]
     Rescheduled {
         /// Its first day.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, deserialize_with = "moment::maybe_day", skip_serializing_if = "Option::is_none")]
         starts_on: Option<NaiveDate>,
         /// Its last day.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, deserialize_with = "moment::maybe_day", skip_serializing_if = "Option::is_none")]
         ends_on: Option<NaiveDate>,
     },
     /// Is paid for by a fund.

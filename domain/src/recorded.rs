@@ -69,7 +69,11 @@ impl FromStr for Actor {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once(':') {
-            Some((_, name)) if name.is_empty() || name.chars().count() > Self::LIMIT => {
+            Some((_, name))
+                if name.is_empty()
+                    || name.chars().count() > Self::LIMIT
+                    || name.contains(char::is_control) =>
+            {
                 Err(NotAnActor(text.to_owned()))
             }
             Some(("member", name)) => Ok(Self::Member(name.to_owned())),

@@ -14,7 +14,7 @@ impl Amounts {
     /// Adds an amount of minor units.
     pub fn add(&mut self, minor: i64, currency: Currency) {
         let sum = self.0.entry(currency).or_default();
-        // One amount is at most 10^15, so that this takes thousands of the largest to reach.
+        // One amount is at most 10^12, so that this takes millions of the largest to reach.
         *sum = sum.saturating_add(minor);
     }
 

@@ -11,7 +11,7 @@ use domain::{KindSet, Position};
 
 use crate::{
     snapshot,
-    view_file::{Applied, FileError, ViewFile},
+    view_file::{Applied, ViewFile},
     views::{Phase, Served, Shared},
 };
 
@@ -19,6 +19,8 @@ use crate::{
 const EVENTS_PER_PAGE: usize = 4_096;
 /// How long a follower sleeps when nobody wakes it: a notification is only a hint.
 const POLL: Duration = Duration::from_millis(100);
+/// How long a follower waits before it writes again to a file that could not be written.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// One view in the hands of its follower.
 struct Followed {
@@ -85,8 +87,12 @@ fn step(shared: &Arc<Shared>, share: &mut [Followed]) -> bool {
             return false;
         }
     };
+    let mut taken = true;
     for followed in share.iter_mut() {
-        followed.apply(shared, &page);
+        taken &= followed.apply(shared, &page);
+    }
+    if !taken {
+        std::thread::sleep(RETRY);
     }
     page.through > from
 }
@@ -96,8 +102,9 @@ impl Followed {
         self.file.as_ref().map(|file| file.progress.position)
     }
 
-    fn apply(&mut self, shared: &Arc<Shared>, page: &domain::Page) {
-        let Some(file) = self.file.as_mut().filter(|_| !self.stopped) else { return };
+    /// Folds a page; whether the file took it.
+    fn apply(&mut self, shared: &Arc<Shared>, page: &domain::Page) -> bool {
+        let Some(file) = self.file.as_mut().filter(|_| !self.stopped) else { return true };
         let before = file.progress.position;
         match file.apply(&page.events, page.through, None) {
             Ok(Applied::Through(position)) => {
@@ -107,13 +114,14 @@ impl Followed {
                 snapshot::take_when_due(shared, &self.served, before, position);
             }
             Ok(Applied::StoppedAt(at, reason)) => self.stop(at, reason),
-            Err(error) => self.stop_for(&error),
+            Err(error) => {
+                // The events are good and the view goes on where it is, as soon as it can.
+                let view = self.served.view.description.name;
+                tracing::error!(view, %error, "the file of the view cannot be written; trying again");
+                return false;
+            }
         }
-    }
-
-    fn stop_for(&mut self, error: &FileError) {
-        let at = Position(self.position().unwrap_or_default().0 + 1);
-        self.stop(at, error.to_string());
+        true
     }
 
     fn stop(&mut self, at: Position, reason: String) {

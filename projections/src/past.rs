@@ -4,7 +4,10 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use chrono::{DateTime, Utc};
@@ -43,15 +46,26 @@ struct Key {
     known_at: Option<Position>,
 }
 
-type Slot = Arc<Mutex<Option<ViewFile>>>;
+/// A file of the past; removed from the disk when nobody holds it any more.
+struct PastFile(ViewFile);
+
+impl Drop for PastFile {
+    fn drop(&mut self) {
+        if let Err(error) = remove(&self.0.path) {
+            tracing::warn!(%error, "a file of the past could not be removed; the next start tries again");
+        }
+    }
+}
+
+type Slot = Arc<Mutex<Option<PastFile>>>;
 
 /// The files of the past that are kept, the latest used last.
 pub(crate) struct PastFiles {
     folder: PathBuf,
     kept: Mutex<Vec<(Key, Slot)>>,
-    folding: Semaphore,
-    waiting: Semaphore,
-    drawn: std::sync::atomic::AtomicU64,
+    folding: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+    drawn: AtomicU64,
 }
 
 impl PastFiles {
@@ -65,9 +79,9 @@ impl PastFiles {
         Ok(Self {
             folder,
             kept: Mutex::default(),
-            folding: Semaphore::new(FOLDED_AT_A_TIME),
-            waiting: Semaphore::new(WAITING),
-            drawn: std::sync::atomic::AtomicU64::default(),
+            folding: Arc::new(Semaphore::new(FOLDED_AT_A_TIME)),
+            waiting: Arc::new(Semaphore::new(WAITING)),
+            drawn: AtomicU64::default(),
         })
     }
 
@@ -78,8 +92,7 @@ impl PastFiles {
             kept.push(found);
         } else {
             if kept.len() >= KEPT {
-                let (_, oldest) = kept.remove(0);
-                forget(&oldest);
+                kept.remove(0);
             }
             kept.push((key, Slot::default()));
         }
@@ -87,19 +100,17 @@ impl PastFiles {
     }
 
     fn next_path(&self) -> PathBuf {
-        let number = self.drawn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let number = self.drawn.fetch_add(1, Ordering::Relaxed);
         self.folder.join(format!("{number}.sqlite"))
     }
 }
 
-/// Removes a file that is not kept any more; where somebody is still asking it, its space is freed when they
-/// are done.
-fn forget(slot: &Slot) {
-    if let Ok(mut file) = slot.try_lock()
-        && let Some(file) = file.take()
-        && let Err(error) = remove(&file.path)
-    {
-        tracing::warn!(%error, "a file of the past could not be removed; the next start tries again");
+/// Tells the thread that folds when nobody waits for the answer any more.
+struct Asker(Arc<AtomicBool>);
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 
@@ -109,15 +120,19 @@ pub(crate) async fn ask(
     served: &Arc<Served>,
     question: Question,
 ) -> Result<Answered, AskError> {
-    let _waiting = shared.past.waiting.try_acquire().map_err(|_| AskError::Busy)?;
+    let waiting = Arc::clone(&shared.past.waiting).try_acquire_owned().map_err(|_| AskError::Busy)?;
     let known_at = match question.known_at {
         None => None,
         Some(KnownAt::Moment(moment)) => Some(shared.store.position_at(moment).await?),
         Some(KnownAt::Size(size)) => Some(shared.store.position_of_size(size).await?),
     };
-    let _folding = shared.past.folding.acquire().await.map_err(|_| AskError::Busy)?;
+    let folding = Arc::clone(&shared.past.folding).acquire_owned().await.map_err(|_| AskError::Busy)?;
     let (shared, served) = (Arc::clone(shared), Arc::clone(served));
+    let gone = Arc::new(AtomicBool::new(false));
+    let _asker = Asker(Arc::clone(&gone));
     let answer = tokio::task::spawn_blocking(move || {
+        // Held until the thread is done, also where the asker has hung up: they bound the threads.
+        let _permits = (waiting, folding);
         let key = Key { view: served.view.description.name, as_of: question.as_of, known_at };
         let slot = shared.past.slot(key.clone());
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
@@ -125,8 +140,8 @@ pub(crate) async fn ask(
             Some(file) => file,
             None => begin(&shared, &served, &key)?,
         };
-        fold(&shared, &mut file, &key)?;
-        let answered = ask_tables(&file.tables, &served.view, &question, file.progress.position);
+        fold(&shared, &mut file.0, &key, &gone)?;
+        let answered = ask_tables(&file.0.tables, &served.view, &question, file.0.progress.position);
         *slot = Some(file);
         answered
     });
@@ -134,7 +149,7 @@ pub(crate) async fn ask(
 }
 
 /// A file to fold the past into: a copy of a snapshot where nothing had to be left out, else an empty one.
-fn begin(shared: &Shared, served: &Served, key: &Key) -> Result<ViewFile, AskError> {
+fn begin(shared: &Shared, served: &Served, key: &Key) -> Result<PastFile, AskError> {
     let path = shared.past.next_path();
     let (view, keyring) = (&served.view, || Arc::clone(&shared.keyring));
     let create = || ViewFile::create(&path, view, shared.store.log_id(), keyring());
@@ -142,22 +157,22 @@ fn begin(shared: &Shared, served: &Served, key: &Key) -> Result<ViewFile, AskErr
         .known_at
         .filter(|_| key.as_of.is_none())
         .and_then(|position| snapshot::latest(&snapshot::folder(&shared.folder), view, position));
-    let Some(snapshot) = snapshot else { return Ok(create()?) };
+    let Some(snapshot) = snapshot else { return Ok(PastFile(create()?)) };
     fs::copy(snapshot, &path).map_err(crate::view_file::FileError::from)?;
-    let file = ViewFile::open(&path, view, keyring())?;
-    let early_enough = key.known_at.is_none_or(|known_at| file.progress.position <= known_at);
-    if file.is_of(shared.store.log_id()) && early_enough {
+    let file = PastFile(ViewFile::open(&path, view, keyring())?);
+    let early_enough = key.known_at.is_none_or(|known_at| file.0.progress.position <= known_at);
+    if file.0.is_of(shared.store.log_id()) && early_enough {
         return Ok(file);
     }
     drop(file);
-    Ok(create()?)
+    Ok(PastFile(create()?))
 }
 
 /// Brings a file of the past up to what is known; today's knowledge grows, so a kept file moves on.
-fn fold(shared: &Shared, file: &mut ViewFile, key: &Key) -> Result<(), AskError> {
+fn fold(shared: &Shared, file: &mut ViewFile, key: &Key, gone: &AtomicBool) -> Result<(), AskError> {
     let target = key.known_at.unwrap_or_else(|| shared.store.head());
     while file.progress.position < target {
-        if shared.stopping() {
+        if shared.stopping() || gone.load(Ordering::Acquire) {
             return Err(AskError::Busy);
         }
         let after = file.progress.position;

@@ -65,12 +65,18 @@ impl Rows {
 }
 
 fn harmless(cell: &str) -> String {
-    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<f64>().is_err();
-    if formula && !cell.trim_start_matches('-').starts_with(|first: char| first.is_ascii_digit()) {
-        format!("'{cell}")
-    } else {
-        cell.to_owned()
-    }
+    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    if formula && !is_number_or_amount(cell) { format!("'{cell}") } else { cell.to_owned() }
+}
+
+/// Whether the whole cell is a number, or an amount with the code of its currency.
+fn is_number_or_amount(cell: &str) -> bool {
+    let (number, currency) = cell.split_once(' ').unwrap_or((cell, "XXX"));
+    let plain = number.bytes().all(|byte| byte.is_ascii_digit() || b"-.e".contains(&byte));
+    plain
+        && number.parse::<f64>().is_ok()
+        && currency.len() == 3
+        && currency.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 /// How a single value is written in a cell.
@@ -105,10 +111,12 @@ mod tests {
     fn rows_become_csv_that_no_spreadsheet_takes_for_a_formula() {
         let answer = json!({"rows": [
             {"name": "=1+1", "value": {"minor": -150, "currency": "USD"}, "tags": ["a", "b"], "rate": -0.5},
+            {"name": "-1+1|cmd' /C calc'!A0"},
             {"name": "plain, with comma", "place": {"city": "Rome"}},
         ]});
         let csv = "name,value,tags,rate,place.city\r\n\
                    '=1+1,-1.50 USD,a; b,-0.5,\r\n\
+                   '-1+1|cmd' /C calc'!A0,,,,\r\n\
                    \"plain, with comma\",,,,Rome\r\n";
         assert_eq!(Rows::of(&answer).to_csv(), csv);
     }

@@ -64,6 +64,41 @@ pub(crate) enum Applied {
     StoppedAt(Position, String),
 }
 
+/// Why a page was not folded.
+enum Unfolded {
+    /// One of its events cannot be, now or ever.
+    Bad(usize, String),
+    /// The disk is full or the file cannot be used at the moment; the events are good.
+    File(rusqlite::Error),
+}
+
+impl Unfolded {
+    fn by(index: usize, error: ApplyError) -> Self {
+        use rusqlite::ErrorCode::{
+            CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, OutOfMemory, ReadOnly, SystemIoFailure,
+        };
+        match error {
+            ApplyError::Tables(error)
+                if error.sqlite_error_code().is_some_and(|code| {
+                    [
+                        CannotOpen,
+                        DatabaseBusy,
+                        DatabaseLocked,
+                        DiskFull,
+                        OutOfMemory,
+                        ReadOnly,
+                        SystemIoFailure,
+                    ]
+                    .contains(&code)
+                }) =>
+            {
+                Self::File(error)
+            }
+            error => Self::Bad(index, error.to_string()),
+        }
+    }
+}
+
 /// An open file of a view.
 pub(crate) struct ViewFile {
     pub(crate) path: PathBuf,
@@ -109,8 +144,11 @@ impl ViewFile {
 
     /// Builds the indexes, makes the file durable and fit for readers beside the writer.
     pub(crate) fn finish(&mut self) -> Result<(), FileError> {
-        self.tables.write_tallies()?;
         let connection = self.tables.connection();
+        // Each tally alone would be a transaction of its own, with its locks and its write.
+        connection.execute_batch("BEGIN")?;
+        self.tables.write_tallies()?;
+        connection.execute_batch("COMMIT")?;
         connection.execute_batch(self.view.indexes)?;
         connection.execute("UPDATE rapport_progress SET complete = 1", [])?;
         self.progress.complete = true;
@@ -179,29 +217,30 @@ impl ViewFile {
         }
         let connection = self.tables.connection();
         connection.execute_batch("BEGIN")?;
-        let result = self.fold(events, as_of);
         let mut progress = self.progress.clone();
-        let result = match result {
+        let result = match self.fold(events, as_of) {
             Ok(last_event) => {
                 progress.last_event = last_event.or(progress.last_event);
                 progress.position = through;
-                self.write_tallies().and_then(|()| save_progress(&self.tables, &progress)).map(|()| None)
+                self.write_tallies()
+                    .and_then(|()| save_progress(&self.tables, &progress))
+                    .and_then(|()| connection.execute_batch("COMMIT"))
+                    .map(|()| None)
             }
-            Err(stopped) => Ok(Some(stopped)),
+            Err(Unfolded::Bad(index, reason)) => Ok(Some((index, reason))),
+            Err(Unfolded::File(error)) => Err(error),
         };
-        match result {
-            Ok(None) => {
-                connection.execute_batch("COMMIT")?;
-                self.saved = progress.position;
-                self.progress = progress;
-                Ok(None)
-            }
-            other => {
-                self.tables.forget_tallies();
-                connection.execute_batch("ROLLBACK")?;
-                Ok(other?)
-            }
+        if let Ok(None) = result {
+            self.saved = progress.position;
+            self.progress = progress;
+            return Ok(None);
         }
+        self.tables.forget_tallies();
+        // After some failures SQLite has gone back by itself.
+        if !connection.is_autocommit() {
+            connection.execute_batch("ROLLBACK")?;
+        }
+        Ok(result?)
     }
 
     /// Nobody asks a file that is not finished, so that its tallies are written now and then only.
@@ -218,19 +257,19 @@ impl ViewFile {
         &self,
         events: &[Result<Recorded, BadEvent>],
         as_of: Option<DateTime<Utc>>,
-    ) -> Result<Option<(Position, EventId)>, (usize, String)> {
+    ) -> Result<Option<(Position, EventId)>, Unfolded> {
         let mut last = None;
         for (index, event) in events.iter().enumerate() {
             match event {
                 Ok(recorded) if self.view.wanted.contains(recorded.stream.kind) => {
                     if as_of.is_none_or(|as_of| recorded.effective_at <= as_of) {
                         (self.view.apply)(&self.tables, recorded)
-                            .map_err(|error: ApplyError| (index, error.to_string()))?;
+                            .map_err(|error| Unfolded::by(index, error))?;
                     }
                     last = Some((recorded.position, recorded.id));
                 }
                 Ok(_) => {}
-                Err(bad) if self.wants(bad) => return Err((index, bad.to_string())),
+                Err(bad) if self.wants(bad) => return Err(Unfolded::Bad(index, bad.to_string())),
                 Err(_) => {}
             }
         }

@@ -172,8 +172,8 @@ pub enum AskError {
     /// The view's file could not be used.
     #[error(transparent)]
     File(#[from] FileError),
-    /// An event of the past cannot be folded.
-    #[error("the past cannot be folded: {0}")]
+    /// An event cannot be folded.
+    #[error("the view stands still before an event that it cannot fold: {0}")]
     Stopped(String),
     /// Too many look back in time at once: ask again.
     #[error("too many questions about the past are being worked on: ask again in a moment")]
@@ -423,9 +423,15 @@ impl Served {
             return Err(ViewError::query("after", message).into());
         }
         let mut status = self.status.subscribe();
-        let seen = status.wait_for(|status| status.position >= wanted);
-        if tokio::time::timeout(patience, seen).await.is_ok() {
-            return Ok(());
+        let seen = status
+            .wait_for(|status| status.position >= wanted || matches!(status.phase, Phase::Stopped { .. }));
+        if let Ok(Ok(now)) = tokio::time::timeout(patience, seen).await {
+            return match &now.phase {
+                Phase::Stopped { at, reason } if now.position < wanted => {
+                    Err(AskError::Stopped(format!("position {at}: {reason}")))
+                }
+                _ => Ok(()),
+            };
         }
         let position = self.status.borrow().position;
         Err(AskError::Behind { view: self.view.description.name.to_owned(), position, wanted })

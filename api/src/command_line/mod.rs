@@ -44,8 +44,8 @@ struct Shared {
     #[arg(long, global = true, value_name = "DIR", default_value = "./rapport-data", env = "RAPPORT_DATA")]
     data: PathBuf,
     /// In whose name: recorded with every event [default: the system user].
-    #[arg(long = "as", global = true, value_name = "NAME", env = "RAPPORT_AS")]
-    name: Option<String>,
+    #[arg(long = "as", id = "as", global = true, value_name = "NAME", env = "RAPPORT_AS")]
+    acting_as: Option<String>,
     /// What the process says about itself, for example `info` or `api=debug`.
     #[arg(long, global = true, value_name = "FILTER", env = "RAPPORT_LOG")]
     log: Option<String>,
@@ -57,7 +57,7 @@ struct Shared {
 impl Shared {
     fn name(&self) -> String {
         let from_system = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok();
-        let name = self.name.clone().or_else(from_system).filter(|name| !name.is_empty());
+        let name = self.acting_as.clone().or_else(from_system).filter(|name| !name.is_empty());
         name.unwrap_or_else(|| "operator".to_owned())
     }
 }

@@ -90,8 +90,19 @@ fn is_number(cell: &str) -> bool {
     cell.split(' ').next().is_some_and(|first| first.parse::<f64>().is_ok())
 }
 
+/// A text without what would move the cursor, colour the screen or turn the reading direction.
+fn tame(text: &str) -> String {
+    let wild = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|character| if wild(character) { '·' } else { character }).collect()
+}
+
 /// Whole parts of five digits and more in groups of three, long fractions shortened.
 fn number(cell: &str) -> String {
+    let cell = tame(cell);
+    let cell = cell.as_str();
     let (digits, rest) = cell.split_once(' ').map_or((cell, ""), |(digits, rest)| (digits, rest));
     let plain = digits.strip_prefix('-').unwrap_or(digits);
     let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use anyhow::bail;
 use axum::http::Method;
 use clap::{Args, Subcommand};
 use domain::Role;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::{Shared, say, table};
@@ -54,10 +54,7 @@ impl Token {
                 say(&table::text(&serde_json::from_str(&answer.text)?))?;
             }
             What::Revoke { name } => {
-                if name.contains(['/', '?', '#', '%']) || name.is_empty() {
-                    bail!("`{name}` has no token");
-                }
-                let path = format!("/tokens/{}", name.replace(' ', "%20"));
+                let path = format!("/tokens/{}", utf8_percent_encode(&name, NON_ALPHANUMERIC));
                 door.fetch(Method::DELETE, &path, json, Vec::new()).await?;
                 say("revoked\n")?;
             }

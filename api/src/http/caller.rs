@@ -13,16 +13,19 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{Actor, Role};
+use percent_encoding::percent_decode;
 use tokio::sync::Semaphore;
 
 use super::{App, problem::Problem};
 
-/// The header in which the command line names its user. Only the socket in the data folder believes it.
+/// The header in which the command line names its user, percent-encoded. Only the socket in the data folder believes it.
 pub const AS: &str = "rapport-as";
 /// The cookie of those who have signed in to the pages.
 pub(super) const SESSION: &str = "rapport_session";
 /// How many requests of one caller are worked on at a time.
 const REQUESTS_PER_CALLER: usize = 256;
+/// How many live feeds one caller may have open.
+const FEEDS_PER_CALLER: usize = 32;
 
 /// Somebody who may come in.
 #[derive(Clone, Debug)]
@@ -54,19 +57,31 @@ pub enum Trust {
     Socket,
 }
 
-/// How many requests each caller has under way.
-#[derive(Default)]
-pub(super) struct UnderWay(Mutex<HashMap<String, Arc<Semaphore>>>);
+/// How much of something each caller has under way.
+pub(super) struct UnderWay {
+    at_a_time: usize,
+    callers: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
 
 impl UnderWay {
-    fn of(&self, name: &str) -> Arc<Semaphore> {
-        let mut callers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// So many requests at a time.
+    pub(super) fn requests() -> Arc<Self> {
+        Arc::new(Self { at_a_time: REQUESTS_PER_CALLER, callers: Mutex::default() })
+    }
+
+    /// So many live feeds at a time.
+    pub(super) fn feeds() -> Arc<Self> {
+        Arc::new(Self { at_a_time: FEEDS_PER_CALLER, callers: Mutex::default() })
+    }
+
+    pub(super) fn of(&self, name: &str) -> Arc<Semaphore> {
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         // Callers are bounded by the tokens; those who rest are forgotten now and then.
         if callers.len() > 1_000 {
-            callers.retain(|_, permits| permits.available_permits() < REQUESTS_PER_CALLER);
+            callers.retain(|_, permits| permits.available_permits() < self.at_a_time);
         }
         let permits =
-            callers.entry(name.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(REQUESTS_PER_CALLER)));
+            callers.entry(name.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(self.at_a_time)));
         Arc::clone(permits)
     }
 }
@@ -91,11 +106,14 @@ pub(super) async fn admit(State(app): State<App>, mut request: Request, next: Ne
 
 fn identify(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, Problem> {
     if app.trust == Trust::Socket {
-        let name = headers.get(AS).and_then(|name| name.to_str().ok()).filter(|name| !name.is_empty());
-        let name = name.ok_or_else(|| Problem::malformed(format!("the header {AS} is missing")))?;
+        let name =
+            headers.get(AS).map(|name| percent_decode(name.as_bytes()).decode_utf8_lossy().into_owned());
+        let name = name
+            .filter(|name| !name.is_empty())
+            .ok_or_else(|| Problem::malformed(format!("the header {AS} is missing")))?;
         let known = format!("member:{name}").parse::<Actor>();
         known.map_err(|error| Problem::malformed(error.to_string()))?;
-        return Ok(Caller { name: name.to_owned(), role: Role::Admin });
+        return Ok(Caller { name, role: Role::Admin });
     }
     let secret = bearer(headers).or_else(|| {
         // A page may be read with a cookie; nothing is ever changed with one, so no foreign page can use it.

@@ -66,18 +66,18 @@ pub(super) async fn batch(
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<Response, Problem> {
     let body = body.map_err(|error| unreadable(&error))?;
-    let lines: Vec<(usize, &[u8])> = body
+    let count = body.iter().filter(|byte| **byte == b'\n').count();
+    if count > LINES {
+        return Err(Problem::too_large(format!("a batch may have {LINES} lines, not {count}: send several")));
+    }
+    // Some editors begin a file with a mark that is no part of it.
+    let text = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&body);
+    let lines: Vec<(usize, &[u8])> = text
         .split(|byte| *byte == b'\n')
         .enumerate()
         .map(|(index, line)| (index + 1, line.trim_ascii()))
         .filter(|(_, line)| !line.is_empty())
         .collect();
-    if lines.len() > LINES {
-        return Err(Problem::too_large(format!(
-            "a batch may have {LINES} lines, not {}: send several",
-            lines.len()
-        )));
-    }
     let mut answered = Vec::with_capacity(body.len() / 2);
     for lines in lines.chunks(LINES_AT_A_TIME) {
         for outcome in carry_out(&app, &caller, lines).await {
@@ -124,16 +124,16 @@ fn refused(line: usize, problem: Problem) -> Outcome {
     Outcome { line, status: problem.status, answer: None, problem: Some(problem) }
 }
 
-/// An import writes under its own name, for whoever started it; everybody else writes under theirs.
+/// An import writes under its own name, and always for whoever sends it; everybody else writes under theirs.
 fn sender(caller: &Caller, mut body: Body) -> (Sender, Body) {
     let by = match &body.source {
         Some(source) => {
-            body.on_behalf_of.get_or_insert_with(|| caller.actor());
+            body.on_behalf_of = Some(caller.actor());
             Actor::Import(source.name.clone())
         }
         None => caller.actor(),
     };
-    (Sender { by, role: caller.role }, body)
+    (Sender { by, role: caller.role, house: false }, body)
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{App, Caller, Problem, cloud_event::cloud_event};
+use super::{App, Caller, Problem, Trust, cloud_event::cloud_event};
 
 /// Who may read the log itself.
 pub(super) const READERS: &[Role] = &[Role::Admin, Role::Staff, Role::Auditor];
@@ -68,7 +68,7 @@ pub(super) async fn read(
             let wrong = || Problem::malformed("must be a position").at(Some("Last-Event-ID".to_owned()));
             query.from = last.ok_or_else(wrong)?;
         }
-        return follow(app, query).map(IntoResponse::into_response);
+        return follow(app, caller, query).map(IntoResponse::into_response);
     }
     let (events, next) = batch(&app, &query, limit).await?;
     let headers =
@@ -119,15 +119,21 @@ async fn batch(app: &App, query: &Query, limit: usize) -> Result<(Found, Positio
 
 struct Feed {
     app: App,
+    caller: Caller,
     query: Query,
     waiting: VecDeque<(Position, Value)>,
-    _permit: OwnedSemaphorePermit,
+    _permits: [OwnedSemaphorePermit; 2],
 }
 
-fn follow(app: App, query: Query) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let permit = app.feeds.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| Problem::unavailable("too many live feeds are open: try again later"))?;
-    let feed = Feed { app, query, waiting: VecDeque::new(), _permit: permit };
+fn follow(
+    app: App,
+    caller: Caller,
+    query: Query,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let too_many = |_| Problem::unavailable("too many live feeds are open: close some, or try again later");
+    let own = app.feeds_of_caller.of(&caller.name).try_acquire_owned().map_err(too_many)?;
+    let any = app.feeds.clone().try_acquire_owned().map_err(too_many)?;
+    let feed = Feed { app, caller, query, waiting: VecDeque::new(), _permits: [own, any] };
     let events = stream::unfold(feed, |mut feed| async move {
         let event = feed.next().await?;
         Some((Ok(event), feed))
@@ -140,6 +146,10 @@ impl Feed {
     /// the client comes back with the id of the last event that it has seen.
     async fn next(&mut self) -> Option<Event> {
         loop {
+            // Whoever has lost their token sees no more, however long ago they began.
+            if self.app.trust == Trust::Tokens && !self.app.rapport.tokens.is_living(&self.caller.name) {
+                return None;
+            }
             if let Some((position, event)) = self.waiting.pop_front() {
                 return Some(
                     Event::default()

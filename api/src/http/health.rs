@@ -16,7 +16,8 @@ pub(super) async fn live() -> &'static str {
     "live\n"
 }
 
-/// Every view can be asked. Says nothing about what is in them.
+/// Every view can be asked. A view that stands still answers as of where it stands, so it is named and does not
+/// take the others out of service.
 pub(super) async fn ready(State(app): State<App>) -> Response {
     let statuses = app.rapport.views.statuses();
     let waiting: Vec<&str> = statuses
@@ -24,6 +25,12 @@ pub(super) async fn ready(State(app): State<App>) -> Response {
         .filter(|(_, status)| status.phase == Phase::Building)
         .map(|(view, _)| view.name)
         .collect();
+    let stopped: Vec<&str> = statuses
+        .iter()
+        .filter(|(_, status)| matches!(status.phase, Phase::Stopped { .. }))
+        .map(|(view, _)| view.name)
+        .collect();
     let status = if waiting.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": waiting.is_empty(), "building": waiting }))).into_response()
+    (status, Json(json!({ "ready": waiting.is_empty(), "building": waiting, "stopped": stopped })))
+        .into_response()
 }

@@ -56,6 +56,8 @@ pub(crate) struct App {
     sessions: Arc<session::Sessions>,
     under_way: Arc<caller::UnderWay>,
     feeds: Arc<Semaphore>,
+    feeds_of_caller: Arc<caller::UnderWay>,
+    checks: Arc<Semaphore>,
     ending: CancellationToken,
 }
 
@@ -65,8 +67,10 @@ pub fn router(rapport: Arc<Rapport>, trust: Trust, ending: CancellationToken) ->
         rapport,
         trust,
         sessions: Arc::default(),
-        under_way: Arc::default(),
+        under_way: caller::UnderWay::requests(),
         feeds: Arc::new(Semaphore::new(FEEDS)),
+        feeds_of_caller: caller::UnderWay::feeds(),
+        checks: Arc::new(Semaphore::new(1)),
         ending,
     };
     let quick = Router::new()

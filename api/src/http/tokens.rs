@@ -7,7 +7,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use commands::{Body, Command, Sender, member};
+use commands::{Body, Command, CommandError, Sender, member};
 use domain::{Kind, Role};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -44,9 +44,20 @@ pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
 pub(super) async fn grant(State(app): State<App>, caller: Caller, body: Bytes) -> Result<Response, Problem> {
     caller.must_be(&[Role::Admin])?;
     let grant: Grant = read_json(&body)?;
-    let token = app.rapport.tokens.grant(&grant.name, grant.role, now())?;
-    let asked = [json!({"join": {"name": grant.name}}), json!({"grant_token": {"role": grant.role}})];
-    record(&app, &caller, &grant.name, &asked).await?;
+    app.rapport.tokens.check(&grant.name)?;
+    // Who was known before keeps their name, whatever it is now.
+    match record(&app, &caller, &grant.name, json!({ "join": { "name": grant.name } })).await {
+        Err(CommandError::Rejected { .. }) | Ok(()) => {}
+        Err(error) => return Err(error.into()),
+    }
+    record(&app, &caller, &grant.name, json!({ "grant_token": { "role": grant.role } })).await?;
+    let token = match app.rapport.tokens.grant(&grant.name, grant.role, now()) {
+        Ok(token) => token,
+        Err(error) => {
+            record(&app, &caller, &grant.name, json!({ "revoke_token": {} })).await?;
+            return Err(error.into());
+        }
+    };
     Ok((StatusCode::CREATED, Json(json!({ "name": grant.name, "role": grant.role, "token": token })))
         .into_response())
 }
@@ -58,21 +69,17 @@ pub(super) async fn revoke(
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     caller.must_be(&[Role::Admin])?;
+    // Whoever bears it is out first; then that is recorded.
     app.rapport.tokens.revoke(&name, now())?;
-    record(&app, &caller, &name, &[json!({"revoke_token": {}})]).await?;
+    record(&app, &caller, &name, json!({ "revoke_token": {} })).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn record(app: &App, caller: &Caller, name: &str, asked: &[Value]) -> Result<(), Problem> {
-    for body in asked {
-        let body = Body::parse(body.to_string().as_bytes())?;
-        let sender = Sender { by: caller.actor(), role: caller.role };
-        let id = member::id_of(name);
-        app.rapport
-            .commands
-            .execute(Command { kind: Kind::Member, id, body, sender, key: None, if_match: None })
-            .await?;
-    }
+async fn record(app: &App, caller: &Caller, name: &str, asked: Value) -> Result<(), CommandError> {
+    let body = Body::parse(asked.to_string().as_bytes())?;
+    let sender = Sender { by: caller.actor(), role: caller.role, house: true };
+    let (kind, id) = (Kind::Member, member::id_of(name));
+    app.rapport.commands.execute(Command { kind, id, body, sender, key: None, if_match: None }).await?;
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! `POST /upkeep/rebuild` and `POST /upkeep/check`: long work, told line by line as it goes on.
 
+use std::sync::Arc;
+
 use axum::{
     body::{Body, Bytes},
     extract::State,
@@ -59,8 +61,11 @@ pub(super) async fn rebuild(
 pub(super) async fn check(State(app): State<App>, caller: Caller, body: Bytes) -> Result<Response, Problem> {
     caller.must_be(&[Role::Admin, Role::Staff, Role::Auditor])?;
     let views = chosen(&app, &body)?;
+    let permit = Arc::clone(&app.checks).try_acquire_owned();
+    let permit = permit.map_err(|_| Problem::unavailable("a check is under way: wait until it is done"))?;
     let (lines, told) = mpsc::channel(16);
     tokio::spawn(async move {
+        let _permit = permit;
         let head = app.rapport.views.head();
         let telling = lines.clone();
         let tell = move |_: &str, position| progress(&telling, position, head);

@@ -1,0 +1,30 @@
+//! Moments and days as Rapport keeps them: in the years 1 to 9999, which is what RFC 3339 can write, and to the
+//! microsecond, which is what the log keeps. What is decided on is thereby the same as what is read back.
+
+use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
+use serde::{Deserialize, Deserializer, de::Error};
+
+/// Reads a moment.
+pub fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
+    kept(DateTime::deserialize(deserializer)?)
+}
+
+/// Reads a moment that may be absent.
+pub fn maybe_moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+    Option::deserialize(deserializer)?.map(kept).transpose()
+}
+
+/// Reads a day that may be absent.
+pub fn maybe_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
+    let day: Option<NaiveDate> = Option::deserialize(deserializer)?;
+    day.map(|day| year(day.year()).map(|()| day)).transpose()
+}
+
+fn kept<E: Error>(moment: DateTime<Utc>) -> Result<DateTime<Utc>, E> {
+    year(moment.year())?;
+    DateTime::from_timestamp_micros(moment.timestamp_micros()).ok_or_else(|| E::custom("is no moment"))
+}
+
+fn year<E: Error>(year: i32) -> Result<(), E> {
+    if (1..=9999).contains(&year) { Ok(()) } else { Err(E::custom("the year must lie between 1 and 9999")) }
+}
