@@ -287,7 +287,8 @@ impl Step {
     /// The command: of what, which one, its name and fields.
     pub(crate) fn command(&self) -> (Kind, Uuid, &'static str, Value) {
         let kind = Kind::ALL[usize::from(self.kind) % Kind::ALL.len()];
-        let commands: Vec<Known> = known().into_iter().filter(|known| known.kind == kind).collect();
+        let commands: Vec<Known> =
+            known().into_iter().filter(|known| known.kind == kind && !known.roles.is_empty()).collect();
         // Most things begin, few are voided.
         let index = match self.what {
             0..90 => 0,

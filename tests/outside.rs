@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of a test are test code as well")]
 
+mod attacks;
 mod contract;
 mod crash;
 mod crash_of_the_store;

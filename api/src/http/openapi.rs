@@ -58,6 +58,9 @@ fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
 }
 
 fn roles(roles: &[Role]) -> String {
+    if roles.is_empty() {
+        return "nobody by itself: the house records it".to_owned();
+    }
     roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ")
 }
 

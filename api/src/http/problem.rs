@@ -61,6 +61,7 @@ impl Problem {
     /// The bearer may not do this.
     pub fn forbidden(role: Role, allowed: &[Role]) -> Self {
         let names = allowed.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ");
+        let names = if names.is_empty() { "nobody by itself" } else { &names };
         let detail = format!("the role `{role}` may not do this; it is for {names}");
         Self::new(StatusCode::FORBIDDEN, "forbidden", "Not with this token", detail)
     }
