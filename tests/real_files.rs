@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::harness::{printed, run};
 
 /// A copy of one data set, since rejects are written beside a file.
+#[expect(clippy::print_stdout, reason = "whoever runs the suite should see what was not tried")]
 fn copy(of: &str) -> Option<(tempfile::TempDir, PathBuf)> {
     let Some(root) = std::env::var_os("RAPPORT_REAL_DATA") else {
         println!("skipped: RAPPORT_REAL_DATA names no folder");

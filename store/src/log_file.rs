@@ -110,6 +110,7 @@ impl LogFile {
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
         connection.busy_timeout(BUSY)?;
+        keep_plans(&connection)?;
         Ok(Self { connection })
     }
 

@@ -66,9 +66,8 @@ pub(super) async fn batch(
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<Response, Problem> {
     let body = body.map_err(|error| unreadable(&error))?;
-    let count = body.iter().filter(|byte| **byte == b'\n').count();
-    if count > LINES {
-        return Err(Problem::too_large(format!("a batch may have {LINES} lines, not {count}: send several")));
+    if body.split(|byte| *byte == b'\n').take(LINES + 2).count() > LINES + 1 {
+        return Err(Problem::too_large(format!("a batch may have {LINES} lines: send several")));
     }
     // Some editors begin a file with a mark that is no part of it.
     let text = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&body);
