@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     folder::make_private,
-    log_file::{LogFile, collect, from_stored, to_stored, unsigned},
+    log_file::{LogFile, collect, from_stored, keep_plans, to_stored, unsigned},
     open_error::OpenError,
     tail::Segment,
 };
@@ -70,6 +70,7 @@ impl Index {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(Duration::from_secs(5))?;
         connection.pragma_update(None, "cache_size", -16_384)?;
+        keep_plans(&connection)?;
         Ok(Self { connection })
     }
 

@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     folder::{DataFolder, exists, make_private, read_secret, write_durably},
-    log_file::is_full,
+    log_file::{is_full, keep_plans},
     open_error::OpenError,
     options::Options,
 };
@@ -276,6 +276,7 @@ fn connect(file: &Path, options: &Options) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "synchronous", if options.durable { "FULL" } else { "OFF" })?;
     // What is deleted is overwritten.
     connection.pragma_update(None, "secure_delete", "ON")?;
+    keep_plans(&connection)?;
     Ok(connection)
 }
 

@@ -6,7 +6,7 @@
 use std::{path::Path, time::Duration};
 
 use domain::{CommandKey, KeyedAnswer, StreamId};
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Rows, ffi};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Rows, config::DbConfig, ffi};
 use uuid::Uuid;
 
 use crate::{
@@ -232,6 +232,13 @@ fn prepare(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
     // 16,000 pages do better under load than the default of 1,000.
     connection.pragma_update(None, "wal_autocheckpoint", 16_000)?;
     connection.set_prepared_statement_cache_capacity(32);
+    keep_plans(connection)
+}
+
+/// Keeps the plan of a prepared statement whatever is bound to it. Without this SQLite, as it is built here,
+/// plans a lookup anew for every value, which takes longer than the lookup.
+pub(crate) fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }
 

@@ -24,16 +24,38 @@ const COMMANDS_PER_CLIENT: u64 = 100_000;
 /// What `UmaDB` does a second over gRPC on such a machine, at its slowest and fastest (DESIGN §9); 1.5 times is
 /// the aim.
 const UMADB: [f64; 2] = [4_700.0, 12_000.0];
-/// What is measured: with how many clients, and whether each command comes with a key.
-const LADDER: [(u64, bool); 4] = [(1, false), (32, false), (128, false), (128, true)];
-const LADDER_OF_SMALL: [(u64, bool); 1] = [(32, false)];
+/// What is measured.
+const LADDER: [Step; 5] = [
+    Step { clients: 1, ..Step::USUAL },
+    Step::USUAL,
+    Step { clients: 128, ..Step::USUAL },
+    Step { clients: 128, has_keys: true, ..Step::USUAL },
+    Step { clients: 128, gatherings: 8, ..Step::USUAL },
+];
+const LADDER_OF_SMALL: [Step; 1] = [Step::USUAL];
+
+#[derive(Clone, Copy)]
+struct Step {
+    clients: u64,
+    /// Whether each command comes with a key.
+    has_keys: bool,
+    /// To how many gatherings people come at the same time: the fewer, the more often two write to one stream.
+    gatherings: u64,
+}
+
+impl Step {
+    const USUAL: Self = Self { clients: 32, has_keys: false, gatherings: 64 };
+
+    fn is_usual(self) -> bool {
+        !self.has_keys && self.gatherings == Self::USUAL.gatherings
+    }
+}
 
 /// One measurement.
 #[derive(Clone, Copy)]
 struct Run {
     address: SocketAddr,
-    clients: u64,
-    has_keys: bool,
+    step: Step,
     lasting: Duration,
     /// Sets the ids of this run apart from those of all others.
     salt: u64,
@@ -61,16 +83,17 @@ pub fn measure(
         let mut served = Served::start(folder, follows);
         let views = if follows { "with all followers" } else { "without followers" };
         report.heading(&format!("Commands over HTTP, {views} (ratio to UmaDB at its slowest)"));
-        for (place, (clients, has_keys)) in ladder.iter().copied().enumerate() {
+        for (place, step) in ladder.iter().copied().enumerate() {
+            let clients = step.clients;
             let salt = scattered(20, place as u64 * 2 + u64::from(follows));
-            let run = Run { address: served.address, clients, has_keys, lasting, salt };
+            let run = Run { address: served.address, step, lasting, salt };
             let disk = sync_now(folder.parent().unwrap());
             let measured = one(report, runtime, &mut served, run, ends, follows, disk);
             let Measured { rate, of_core, drained } = measured;
             if clients == 32 && !follows {
                 alone_at_32 = Some(of_core);
             }
-            if clients > 1 && !has_keys && is_large {
+            if clients > 1 && step.is_usual() && is_large {
                 let what =
                     format!("commands over HTTP, {clients} clients, {views}, 1.5 × UmaDB at its slowest");
                 report.aim(&what, UMADB[0] * 1.5, rate, "/s");
@@ -112,7 +135,8 @@ fn one(
     follows: bool,
     disk: f64,
 ) -> Measured {
-    let gatherings: Arc<[Uuid]> = (0..64).map(|number| ends.open_gathering(number)).collect();
+    let gatherings: Arc<[Uuid]> =
+        (0..run.step.gatherings).map(|number| ends.late_gathering(number)).collect();
     let core = served.state().core;
     let sending = runtime.spawn(send_all(run, served.token.clone(), gatherings));
     std::thread::sleep(run.lasting / 2);
@@ -122,13 +146,14 @@ fn one(
     let of_core = times.len() as f64 / (core_after - core).max(0.01);
     let rate = per_second(times.len() as u64, took);
     let (p50, p99) = (percentile(&mut times, 50), percentile(&mut times, 99));
-    let keys = if run.has_keys { ", with keys" } else { "" };
+    let keys = if run.step.has_keys { ", with keys" } else { "" };
+    let crowd = if run.step.gatherings < Step::USUAL.gatherings { ", crowding at 8 gatherings" } else { "" };
     let refused = if refused > 0 { format!(", {refused} REFUSED") } else { String::new() };
     let ratio = rate / UMADB[0];
     let what = format!(
-        "{} clients{keys}: p50 {p50:.1} ms, p99 {p99:.1} ms{refused}; {} in a second of one core of the server; a \
+        "{} clients{keys}{crowd}: p50 {p50:.1} ms, p99 {p99:.1} ms{refused}; {} in a second of one core of the server; a \
          sync just before took {disk:.2} ms",
-        run.clients,
+        run.step.clients,
         number(of_core)
     );
     report.row(ratio, &format!("{} /s", number(rate)), &what);
@@ -142,7 +167,7 @@ fn one(
 
 async fn send_all(run: Run, token: String, gatherings: Arc<[Uuid]>) -> Outcome {
     let mut clients = Vec::new();
-    for number in 0..run.clients {
+    for number in 0..run.step.clients {
         clients.push((number, Client::connect(run.address, &token).await));
     }
     let begun = Instant::now();
@@ -173,7 +198,7 @@ async fn send(
             break;
         }
         let (kind, id, body) = command(run.salt, client, turn, &gatherings);
-        let key = run.has_keys.then(|| format!("{}-{client}-{turn}", run.salt));
+        let key = run.step.has_keys.then(|| format!("{}-{client}-{turn}", run.salt));
         let sent = Instant::now();
         let (status, _) = connection.post(&format!("/commands/{kind}/{id}"), body, key.as_deref()).await;
         times.push(sent.elapsed());

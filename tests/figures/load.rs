@@ -83,10 +83,9 @@ pub struct Ends {
 }
 
 impl Ends {
-    /// One of the gatherings that people are coming to at the end.
-    pub fn open_gathering(&self, number: u64) -> Uuid {
-        let at_a_time = GATHERINGS_AT_A_TIME.min(self.gatherings);
-        id(Kind::Gathering, self.gatherings - 1 - number % at_a_time)
+    /// One of the last gatherings.
+    pub fn late_gathering(&self, number: u64) -> Uuid {
+        id(Kind::Gathering, self.gatherings - 1 - number % self.gatherings)
     }
 }
 

@@ -65,7 +65,7 @@ const TYPICAL: &[Typical] = &[
     typical("history", "some contact", |ends, turn| {
         format!("contact={}", id(Kind::Contact, scattered(7, turn) % ends.contacts))
     }),
-    typical("history", "a gathering", |ends, turn| format!("stream=gathering/{}", ends.open_gathering(turn))),
+    typical("history", "a gathering", |ends, turn| format!("stream=gathering/{}", ends.late_gathering(turn))),
     typical("contacts", "by name", |ends, turn| {
         format!("name={}", name(scattered(8, turn) % ends.contacts).replace(' ', "+"))
     }),
