@@ -57,13 +57,13 @@ fn routes() -> Vec<Row> {
     ]
 }
 
-/// Who may ask which view.
+/// Who may ask which view; a view that is not named here says so itself.
 fn readers(view: &str) -> &'static [Role] {
     match view {
         // Rows about people are not for fundraisers, who see cells and donors.
         "contacts" | "history" | "conversations" => &[Admin, Staff, Auditor],
         "pipeline" | "giving" | "engagement" | "leads" => &[Admin, Staff, Fundraiser, Auditor],
-        _ => panic!("say here who may ask the view `{view}`"),
+        _ => projections::descriptions().into_iter().find(|known| known.name == view).unwrap().readers,
     }
 }
 

@@ -39,7 +39,19 @@ enum Way {
 }
 
 impl Door {
-    /// Finds the way in.
+    /// Finds the way into a folder that there is; a mistyped path should not become a new folder.
+    pub async fn found(folder: &Path, name: &str) -> anyhow::Result<Self> {
+        if !folder.join("format.json").exists() {
+            bail!(
+                "there is no Rapport in the folder {}: name another with --data, or begin one with `rapport demo`, \
+                 `serve`, `import` or `token create`",
+                folder.display()
+            );
+        }
+        Self::open(folder, name).await
+    }
+
+    /// Finds the way in; begins a new folder where there is none.
     pub async fn open(folder: &Path, name: &str) -> anyhow::Result<Self> {
         let socket = folder.join(SOCKET);
         let name = name.to_owned();

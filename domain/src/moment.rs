@@ -1,23 +1,31 @@
 //! Moments and days as Rapport keeps them: in the years 1 to 9999, which is what RFC 3339 can write, and to the
 //! microsecond, which is what the log keeps. What is decided on is thereby the same as what is read back.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use serde::{Deserialize, Deserializer, de::Error};
 
 /// Reads a moment.
 pub fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
-    kept(DateTime::deserialize(deserializer)?)
+    read(&Cow::<'de, str>::deserialize(deserializer)?)
 }
 
 /// Reads a moment that may be absent.
 pub fn maybe_moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
-    Option::deserialize(deserializer)?.map(kept).transpose()
+    Option::<Cow<'de, str>>::deserialize(deserializer)?.map(|text| read(&text)).transpose()
 }
 
 /// Reads a day that may be absent.
 pub fn maybe_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
     let day: Option<NaiveDate> = Option::deserialize(deserializer)?;
     day.map(|day| year(day.year()).map(|()| day)).transpose()
+}
+
+fn read<E: Error>(text: &str) -> Result<DateTime<Utc>, E> {
+    let moment = DateTime::parse_from_rfc3339(text);
+    let moment = moment.map_err(|_| E::custom("is no moment: write it as 2020-01-31T12:00:00Z"))?;
+    kept(moment.with_timezone(&Utc))
 }
 
 fn kept<E: Error>(moment: DateTime<Utc>) -> Result<DateTime<Utc>, E> {

@@ -71,7 +71,7 @@ impl JsonSchema for Currency {
 
 /// An amount in minor units of one currency: `{"minor": 1999, "currency": "USD"}` is 19.99 US dollars.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an amount such as {\"minor\": 1999, \"currency\": \"USD\"}")]
 pub struct Money {
     /// The amount in the currency's minor unit (cents for USD). At most 10^12 either way, so that sums of
     /// millions of amounts stay exact.

@@ -319,7 +319,7 @@ fn opportunities_become_deals() {
     ];
     insta::assert_snapshot!(shown(&map, &files), @r#"
     sales_pipeline.csv 2
-      {"kind":"member","id":"f21a","join":{"name":"Ada Pole","region":"West","team":"Cy Dee"}
+      {"kind":"member","id":"f21a","join":{"name":"Ada Pole","region":"West","team":"Cy Dee"},"occurred_at":"2020-01-02T00:00:00Z"
       {"kind":"contact","id":"d7e0","register":{"form":"organization","name":"Oak & Co"}
       {"kind":"deal","id":"9ece","open":{"contact":"d7e0","owner":"f21a","product":"GTX Pro","stage":"Engaging"},"occurred_at":"2020-01-02T00:00:00Z"
       {"kind":"deal","id":"9ece","convert":{"value":{"minor":105400,"currency":"USD"}},"occurred_at":"2020-03-04T00:00:00Z"
@@ -327,7 +327,7 @@ fn opportunities_become_deals() {
       {"kind":"deal","id":"ff63","open":{"contact":"d7e0","owner":"f21a","product":"GTX Basic","stage":"Engaging"},"occurred_at":"2020-01-02T00:00:00Z"
       {"kind":"deal","id":"ff63","lose":{},"occurred_at":"2020-02-01T00:00:00Z"
     sales_pipeline.csv 4
-      {"kind":"member","id":"be9a","join":{"name":"Bo Rill"}
+      {"kind":"member","id":"be9a","join":{"name":"Bo Rill"},"occurred_at":"2020-05-06T00:00:00Z"
       {"kind":"deal","id":"14de","open":{"owner":"be9a","product":"GTX Basic","stage":"Engaging"},"occurred_at":"2020-05-06T00:00:00Z"
       {"kind":"deal","id":"14de","advance":{"stage":"Engaging"}
     sales_pipeline.csv 5

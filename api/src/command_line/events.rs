@@ -30,7 +30,7 @@ pub(super) struct Events {
 
 impl Events {
     pub(super) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
-        let door = Door::open(&shared.data, &shared.name()).await?;
+        let door = Door::found(&shared.data, &shared.name()).await?;
         let kind = self.kind.map_or(String::new(), |kind| format!("&kind={kind}"));
         let mut from = self.from;
         loop {

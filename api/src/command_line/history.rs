@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Args;
 use domain::{Kind, StreamId};
+use serde_json::{Value, json};
 
 use super::{Shared, say, table, view};
 
@@ -23,9 +24,12 @@ pub(super) struct History {
     /// What was recorded by then: a day, a moment, or a number of events.
     #[arg(long, value_name = "T")]
     known_at: Option<String>,
-    /// As JSON.
+    /// As JSON, with everything that is known.
     #[arg(long)]
     json: bool,
+    /// With every column.
+    #[arg(long)]
+    wide: bool,
     /// How many events at the most.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     limit: u16,
@@ -42,12 +46,40 @@ impl History {
         let mut pairs = vec![about, ("limit".to_owned(), self.limit.to_string())];
         let times = [("as_of", self.as_of), ("known_at", self.known_at)];
         pairs.extend(times.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-        let answer = view::ask(&view::open(shared).await?, "history", &pairs).await?;
-        say(&if self.json {
-            format!("{}\n", serde_json::to_string_pretty(&answer)?)
-        } else {
-            table::text(&answer)
-        })?;
+        let mut answer = view::ask(&view::open(shared).await?, "history", &pairs).await?;
+        if self.json {
+            say(&format!("{}\n", serde_json::to_string_pretty(&answer)?))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        if !self.wide {
+            narrow(&mut answer);
+        }
+        let more = answer.as_object_mut().and_then(|answer| answer.remove("next")).is_some();
+        say(&table::text(&answer))?;
+        if more {
+            say(
+                "\nThere are more events: `rapport view history` pages through them, and --json shows them whole.\n",
+            )?;
+        }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Leaves what a person reads first: when, what, more about it, by whom, why and from where.
+fn narrow(answer: &mut Value) {
+    for row in answer["rows"].as_array_mut().into_iter().flatten() {
+        let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        let when = if row["occurred_at"].is_null() { text("recorded_at") } else { text("occurred_at") };
+        let from =
+            if row["file"].is_null() { String::new() } else { format!("{}:{}", text("file"), row["line"]) };
+        *row = json!({
+            "when": when.chars().take(16).collect::<String>().replace('T', " "),
+            "what": text("what"),
+            "detail": text("detail"),
+            "by": text("by"),
+            "why": text("reason"),
+            "from": from,
+            "position": row["position"],
+        });
     }
 }

@@ -193,10 +193,11 @@ impl Tally {
         lines: usize,
         answers: &mut std::str::Lines<'_>,
     ) -> anyhow::Result<Option<Reject>> {
-        let mut rejected = None;
+        let (mut rejected, mut recorded) = (None, 0);
         for _ in 0..lines {
             let answer = answers.next().context("the server answered fewer lines than were sent")?;
             let answer: Value = serde_json::from_str(answer)?;
+            recorded += usize::from(answer["status"] == 200);
             for event in answer["events"].as_array().into_iter().flatten() {
                 *self.events.entry(event["tag"].as_str().unwrap_or_default().to_owned()).or_default() += 1;
             }
@@ -214,10 +215,14 @@ impl Tally {
                 );
             }
             if let Some(problem) = answer["problem"]["detail"].as_str() {
-                rejected.get_or_insert_with(|| Reject::refused(problem));
+                rejected.get_or_insert_with(|| problem.to_owned());
             }
         }
-        Ok(rejected)
+        Ok(rejected.map(|problem| match recorded {
+            0 => Reject::refused(problem),
+            // Commands are about different things, or one after the other about one: each stands by itself.
+            _ => Reject::refused(format!("{problem} ({recorded} of the row's {lines} commands went in)")),
+        }))
     }
 
     fn name(&mut self, original: &Original, column: Option<&str>, reason: &str) {

@@ -6,7 +6,7 @@ use projections::Rows;
 use serde_json::Value;
 
 /// The widest that a column is shown.
-const WIDEST: usize = 60;
+const WIDEST: usize = 100;
 
 /// An answer as text.
 pub(super) fn text(answer: &Value) -> String {
@@ -105,6 +105,10 @@ fn number(cell: &str) -> String {
     let cell = cell.as_str();
     let (digits, rest) = cell.split_once(' ').map_or((cell, ""), |(digits, rest)| (digits, rest));
     let plain = digits.strip_prefix('-').unwrap_or(digits);
+    // Four decimals are enough for a person; amounts have fewer.
+    let decimals = plain.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let rounded = plain.parse::<f64>().ok().filter(|_| decimals > 4).map(|number| format!("{number:.4}"));
+    let plain = rounded.as_deref().unwrap_or(plain);
     let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
     let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let amount = rest.is_empty() || (rest.len() == 3 && rest.bytes().all(|byte| byte.is_ascii_uppercase()));
@@ -125,7 +129,6 @@ fn number(cell: &str) -> String {
         }
         grouped.push(digit);
     }
-    let fraction = if fraction.len() > 4 { &fraction[..4] } else { fraction };
     let sign = if digits.starts_with('-') { "-" } else { "" };
     let point = if fraction.is_empty() { "" } else { "." };
     let gap = if rest.is_empty() { "" } else { " " };
@@ -153,7 +156,7 @@ mod tests {
         totals.value                 10,005,534.00 USD
 
         group     deals    rate
-        Won        4238  0.6314
+        Won        4238  0.6315
         Engaging   1589
 
         There are more rows: add cursor=abc, or a larger limit=

@@ -19,7 +19,7 @@ pub(super) struct Views {
 
 impl Views {
     pub(super) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
-        let door = Door::open(&shared.data, &shared.name()).await?;
+        let door = Door::found(&shared.data, &shared.name()).await?;
         let answer = door.fetch(Method::GET, "/views", "application/json", Vec::new()).await?;
         let answer: Value = serde_json::from_str(&answer.text)?;
         if self.json {

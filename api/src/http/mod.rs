@@ -91,6 +91,7 @@ pub fn router(rapport: Arc<Rapport>, trust: Trust, ending: CancellationToken) ->
         .route("/upkeep/check", post(upkeep::check))
         .route_layer(middleware::from_fn_with_state(app.clone(), caller::admit));
     let open = Router::new()
+        .route("/", get(|| async { axum::response::Redirect::to("/docs") }))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/session", get(session::form).post(session::sign_in_with))

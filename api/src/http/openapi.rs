@@ -135,7 +135,8 @@ fn body_schema(kind: &KindDescription, generator: &mut SchemaGenerator) -> Value
 }
 
 fn batch_path(generator: &mut SchemaGenerator) -> Value {
-    let line = json!({ "type": "string", "description": "one command a line, with \"kind\", \"id\", and where wanted \"key\", \"if_match\"" });
+    let line = json!({ "type": "string", "description": "one command a line, with \"kind\", \"id\", and where wanted \"key\", \"if_match\"",
+        "examples": ["{\"kind\": \"deal\", \"id\": \"5f0c0e6e-7a4e-4c39-b1a5-0d8d5a1f9f11\", \"key\": \"a1\", \"advance\": {\"stage\": \"Proposal\"}}"] });
     let outcome = schema::<Outcome>(generator);
     json!({ "post": {
         "tags": ["commands"],
