@@ -168,7 +168,7 @@ async fn a_customers_story_reads_well_from_the_first_message_to_the_gift() {
     house.close().await;
 
     let subject = format!("contact/{}", ZOE());
-    let typed = printed(folder.path(), &["history", &subject]);
+    let typed = printed(folder.path(), &["history", &subject, "--wide"]);
     for word in [
         "conversation.logged",
         "lead.captured",

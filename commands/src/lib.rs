@@ -13,6 +13,7 @@ pub mod enrolment;
 pub mod execution;
 mod field;
 pub mod fund;
+mod gates;
 pub mod gathering;
 pub mod gift;
 mod identity;

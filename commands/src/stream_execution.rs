@@ -13,6 +13,7 @@ use crate::{
     command::{self, Command, Malformed},
     decider::{Decider, Decision, Given, Past},
     execution::CommandError,
+    gates::Gates,
     identity,
 };
 
@@ -31,6 +32,7 @@ const FIXED_WEIGHT: u64 = 8;
 /// The loop for one kind of thing, with the states that it remembers.
 pub(crate) struct StreamExecution<D: Decider> {
     remembered: Cache<Uuid, Loaded<D::State>, ByEvents>,
+    gates: Gates,
 }
 
 #[derive(Clone)]
@@ -67,7 +69,10 @@ enum Settled {
 
 impl<D: Decider> StreamExecution<D> {
     pub(crate) fn new() -> Self {
-        Self { remembered: Cache::with_weighter(REMEMBERED_STREAMS, REMEMBERED_WEIGHT, ByEvents) }
+        Self {
+            remembered: Cache::with_weighter(REMEMBERED_STREAMS, REMEMBERED_WEIGHT, ByEvents),
+            gates: Gates::default(),
+        }
     }
 
     /// Carries out the commands of one stream in their order.
@@ -81,6 +86,7 @@ impl<D: Decider> StreamExecution<D> {
                 Err(error) => outcomes[index] = Some(Err(error)),
             }
         }
+        let _through = self.gates.pass(id).await;
         let mut rounds_without_progress = 0;
         while !waiting.is_empty() && rounds_without_progress < ROUNDS {
             let before = waiting.len();
