@@ -128,7 +128,7 @@ async fn rest(error: &std::io::Error) {
     tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
-/// The socket is made under a name that nobody knows, restricted, and only then put in its place.
+/// The socket is made beside its place, restricted, and only then put there: nobody finds it open to all.
 fn bind_socket(path: &Path) -> anyhow::Result<UnixListener> {
     let beside = path.with_extension("new");
     let _ = fs::remove_file(&beside);

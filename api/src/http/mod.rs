@@ -14,7 +14,7 @@ use axum::{
 };
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::rapport::Rapport;
@@ -105,12 +105,12 @@ pub fn router(rapport: Arc<Rapport>, trust: Trust, ending: CancellationToken) ->
         .with_state(app)
 }
 
-/// Turns away what is too much at once and ends what takes too long.
+/// Turns away what is too much at once, over all routes together, and ends what takes too long.
 fn bounded(routes: Router<App>) -> Router<App> {
     let limits = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(turned_away))
         .load_shed()
-        .concurrency_limit(REQUESTS_AT_A_TIME)
+        .layer(GlobalConcurrencyLimitLayer::new(REQUESTS_AT_A_TIME))
         .timeout(PATIENCE);
     routes.layer(limits)
 }
