@@ -11,7 +11,7 @@ use domain::Position;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::{
-    view::Erased,
+    view::AnyView,
     view_file::{FileError, read_progress, remove},
     views::{Generation, Served, Shared},
 };
@@ -26,7 +26,7 @@ pub(crate) fn folder(views: &Path) -> PathBuf {
     views.join("snapshots")
 }
 
-fn prefix(view: &Erased) -> String {
+fn prefix(view: &AnyView) -> String {
     format!("{}-{}-", view.description.name, view.description.version)
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn take_when_due(shared: &Arc<Shared>, served: &Arc<Served>, before: 
     let _ = std::thread::Builder::new().name("snapshot".to_owned()).spawn(take);
 }
 
-fn take(shared: &Shared, view: &Erased, generation: &Generation, due: Position) -> Result<(), FileError> {
+fn take(shared: &Shared, view: &AnyView, generation: &Generation, due: Position) -> Result<(), FileError> {
     let folder = folder(&shared.folder);
     fs::create_dir_all(&folder)?;
     let half = folder.join(format!("{}{due}.half", prefix(view)));
@@ -60,7 +60,7 @@ fn take(shared: &Shared, view: &Erased, generation: &Generation, due: Position) 
 }
 
 /// The snapshots of a view, the oldest first, with the positions named in their files.
-fn all(folder: &Path, view: &Erased) -> Vec<(Position, PathBuf)> {
+fn all(folder: &Path, view: &AnyView) -> Vec<(Position, PathBuf)> {
     let prefix = prefix(view);
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut found: Vec<_> = entries
@@ -76,13 +76,13 @@ fn all(folder: &Path, view: &Erased) -> Vec<(Position, PathBuf)> {
 }
 
 /// The latest snapshot at or before a position.
-pub(crate) fn latest(folder: &Path, view: &Erased, position: Position) -> Option<PathBuf> {
+pub(crate) fn latest(folder: &Path, view: &AnyView, position: Position) -> Option<PathBuf> {
     let mut found = all(folder, view);
     found.retain(|(at, _)| *at <= position);
     found.pop().map(|(_, path)| path)
 }
 
-fn thin_out(folder: &Path, view: &Erased) -> io::Result<()> {
+fn thin_out(folder: &Path, view: &AnyView) -> io::Result<()> {
     let found = all(folder, view);
     if found.len() > KEPT {
         for (_, path) in found.iter().skip(1).step_by(2) {

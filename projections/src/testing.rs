@@ -18,12 +18,12 @@ use crate::{
     page::Page,
     projection::{Projection, ViewError},
     tables::Tables,
-    view::Erased,
+    view::AnyView,
 };
 
 /// The tables of one projection and what has happened so far.
 pub(crate) struct Story {
-    view: Erased,
+    view: AnyView,
     tables: Tables,
     position: u64,
     revisions: HashMap<StreamId, u64>,
@@ -42,7 +42,7 @@ impl Keyring for NoKeys {
 /// An empty log.
 #[track_caller]
 pub(crate) fn given<P: Projection>() -> Story {
-    let view = Erased::of::<P>();
+    let view = AnyView::of::<P>();
     let connection = Connection::open_in_memory().unwrap();
     connection.execute_batch(view.tables).unwrap();
     connection.execute_batch(view.indexes).unwrap();

@@ -1,4 +1,4 @@
-//! A projection whose types have been erased: what the runtime, HTTP, documentation and tests work with.
+//! A projection without its types: what the runtime, HTTP, documentation and tests work with.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ impl Description {
 
 /// A projection without its types.
 #[derive(Clone)]
-pub(crate) struct Erased {
+pub(crate) struct AnyView {
     pub(crate) description: Description,
     pub(crate) wanted: KindSet,
     pub(crate) tables: &'static str,
@@ -54,7 +54,7 @@ pub(crate) struct Erased {
     pub(crate) view: fn(&Tables, &str, &Page) -> Result<Option<String>, ViewError>,
 }
 
-impl Erased {
+impl AnyView {
     pub(crate) fn of<P: Projection>() -> Self {
         Self {
             description: Description {
@@ -96,11 +96,11 @@ pub trait Registry {
 }
 
 /// All projections, their types erased, in the order of the list.
-pub(crate) struct Catalogue(pub(crate) Vec<Arc<Erased>>);
+pub(crate) struct Catalogue(pub(crate) Vec<Arc<AnyView>>);
 
 impl Registry for Catalogue {
     fn register<P: Projection>(&mut self) {
-        self.0.push(Arc::new(Erased::of::<P>()));
+        self.0.push(Arc::new(AnyView::of::<P>()));
     }
 }
 
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     /// The columns of every table of a view, with their declared types.
-    fn columns(view: &Erased) -> Vec<(String, Vec<(String, String)>)> {
+    fn columns(view: &AnyView) -> Vec<(String, Vec<(String, String)>)> {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(view.tables).unwrap();
         connection.execute_batch(view.indexes).unwrap();

@@ -14,7 +14,7 @@ use domain::{BadEvent, EventId, Keyring, Kind, Position, Recorded};
 use rusqlite::{Connection, OpenFlags, params};
 use uuid::Uuid;
 
-use crate::{projection::ApplyError, tables::Tables, view::Erased};
+use crate::{projection::ApplyError, tables::Tables, view::AnyView};
 
 /// Beside the view's own tables: one row that says what has been folded.
 const PROGRESS: &str = "
@@ -105,7 +105,7 @@ pub(crate) struct ViewFile {
     pub(crate) tables: Tables,
     pub(crate) progress: Progress,
     saved: Position,
-    view: Arc<Erased>,
+    view: Arc<AnyView>,
 }
 
 impl ViewFile {
@@ -113,7 +113,7 @@ impl ViewFile {
     /// when the machine stops is deleted and begun again.
     pub(crate) fn create(
         path: &Path,
-        view: &Arc<Erased>,
+        view: &Arc<AnyView>,
         log: Uuid,
         keyring: Arc<dyn Keyring>,
     ) -> Result<Self, FileError> {
@@ -160,7 +160,7 @@ impl ViewFile {
     /// Opens a finished file to fold on.
     pub(crate) fn open(
         path: &Path,
-        view: &Arc<Erased>,
+        view: &Arc<AnyView>,
         keyring: Arc<dyn Keyring>,
     ) -> Result<Self, FileError> {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -295,7 +295,7 @@ impl ViewFile {
     }
 
     /// What the file is folded with.
-    pub(crate) const fn view(&self) -> &Arc<Erased> {
+    pub(crate) const fn view(&self) -> &Arc<AnyView> {
         &self.view
     }
 
@@ -318,7 +318,7 @@ impl ViewFile {
 }
 
 /// The tables and indexes of a view: where they differ, a file is of another version, whatever its number.
-fn schema(view: &Erased) -> String {
+fn schema(view: &AnyView) -> String {
     view.tables.to_owned() + view.indexes
 }
 

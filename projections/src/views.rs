@@ -24,7 +24,7 @@ use crate::{
     projection::ViewError,
     rebuild,
     tables::Tables,
-    view::{Catalogue, Description, Erased},
+    view::{AnyView, Catalogue, Description},
     view_file::{FileError, ViewFile, read_progress, remove, write_whole},
 };
 
@@ -53,7 +53,7 @@ pub(crate) struct Shared {
 
 /// One view as it is served.
 pub(crate) struct Served {
-    pub(crate) view: Arc<Erased>,
+    pub(crate) view: Arc<AnyView>,
     pub(crate) status: watch::Sender<Status>,
     pub(crate) current: RwLock<Option<Arc<Generation>>>,
     /// A file that has been rebuilt and waits for the follower to take it over.
@@ -331,7 +331,7 @@ impl Shared {
     }
 
     /// A path for the next generation of a view's file.
-    pub(crate) fn next_path(&self, view: &Erased) -> PathBuf {
+    pub(crate) fn next_path(&self, view: &AnyView) -> PathBuf {
         let Description { name, version, .. } = view.description;
         let mut generation = 1;
         loop {
@@ -358,7 +358,7 @@ impl Shared {
 }
 
 impl Served {
-    fn new(view: Arc<Erased>) -> Self {
+    fn new(view: Arc<AnyView>) -> Self {
         let status = Status { position: Position::START, phase: Phase::Building, rebuilding: None };
         Self {
             view,
@@ -454,7 +454,7 @@ fn belongs(file: &ViewFile, shared: &Shared) -> bool {
 impl Generation {
     fn ask(
         &self,
-        view: &Erased,
+        view: &AnyView,
         question: &Question,
         at_least: Position,
         keyring: &Arc<dyn Keyring>,
@@ -487,7 +487,7 @@ impl Generation {
 /// Asks within one read transaction, so that position and rows belong together.
 pub(crate) fn ask_tables(
     tables: &Tables,
-    view: &Erased,
+    view: &AnyView,
     question: &Question,
     at_least: Position,
 ) -> Result<Answered, AskError> {

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::Engagement;
 use crate::{
-    page::Page, projection::Projection as _, tables::Tables, testing::given, view::Erased,
+    page::Page, projection::Projection as _, tables::Tables, testing::given, view::AnyView,
     view_file::ViewFile,
 };
 
@@ -477,7 +477,7 @@ fn measure(ordered: bool) {
     const GATHERINGS: u64 = 4_000;
     const BATCH: u64 = 16_384;
     let path = std::env::temp_dir().join(format!("rapport-engagement-{}.sqlite", std::process::id()));
-    let view = Arc::new(Erased::of::<Engagement>());
+    let view = Arc::new(AnyView::of::<Engagement>());
     let mut file = ViewFile::create(&path, &view, Uuid::nil(), Arc::new(NoKeys)).unwrap();
     // A small generator: the same events every time.
     let mut state = 1_u64;
