@@ -268,7 +268,7 @@ fn now() -> SystemTime {
 }
 
 fn newest_source() -> SystemTime {
-    let mut folders: Vec<PathBuf> = ["api", "commands", "domain", "intake", "projections", "store"]
+    let mut folders: Vec<PathBuf> = ["api", "commands", "domain", "intake", "ledger", "projections", "store"]
         .iter()
         .flat_map(|name| [workspace().join(name).join("src"), workspace().join(name).join("maps")])
         .collect();

@@ -54,6 +54,13 @@ fn routes() -> Vec<Row> {
         row("DELETE /tokens/{name}", &[Admin], "/tokens/new", ""),
         row("POST /upkeep/rebuild", &[Admin, Staff], "/upkeep/rebuild", r#"{"views":["pipeline"]}"#),
         row("POST /upkeep/check", READERS, "/upkeep/check", r#"{"views":["pipeline"]}"#),
+        everywhere("POST /upkeep/checkpoint", &[Admin, Staff]),
+        everywhere("GET /ledger/checkpoint", ALL),
+        everywhere("GET /ledger/key", ALL),
+        row("GET /ledger/tile/{tile}", READERS, "/ledger/tile/0/000.p/1", ""),
+        row("GET /ledger/inclusion", READERS, "/ledger/inclusion?position=9999", ""),
+        row("GET /ledger/consistency", READERS, "/ledger/consistency?from=1&to=1", ""),
+        row("POST /ledger/proofs", READERS, "/ledger/proofs", r#"{"positions":[]}"#),
     ]
 }
 

@@ -14,6 +14,8 @@ mod http_problems;
 mod http_rights;
 mod known;
 mod known_then;
+mod ledger_proofs;
+mod ledger_tampering;
 mod live_feed;
 mod real_files;
 mod rebuilt_equals_live;

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const OURS: &[&str] = &["domain", "commands", "store", "projections", "intake", "api", "tests"];
+const OURS: &[&str] = &["domain", "commands", "store", "projections", "ledger", "intake", "api", "tests"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -58,6 +58,7 @@ fn the_rooms_know_only_those_below_them() {
     assert_eq!(ours("commands"), ["domain"]);
     assert_eq!(ours("store"), ["domain"]);
     assert_eq!(ours("projections"), ["domain"]);
+    assert_eq!(ours("ledger"), ["domain"]);
     assert_eq!(ours("intake"), ["domain", "commands"]);
     assert!(!ours("api").contains(&"tests"));
 }

@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc};
 
 use commands::Commands;
 use domain::{EventStore, Keyring};
+use ledger::{Keeper, Ledger, note::Signer};
 use projections::{SNAPSHOT_EVERY, Views};
 use store::{DataFolder, EmbeddedStore, Options};
 
@@ -24,6 +25,8 @@ pub struct Rapport {
     pub commands: Commands,
     /// The questions.
     pub views: Views,
+    /// What proves that the log was not altered.
+    pub ledger: Keeper,
     /// Who may come in.
     pub tokens: Tokens,
 }
@@ -41,10 +44,22 @@ impl Rapport {
         let embedded = EmbeddedStore::open(&folder, Options::default())?;
         let store: Arc<dyn EventStore> = Arc::clone(&embedded) as _;
         let keyring = embedded.keyring();
+        let ledger = Keeper::start(open_ledger(&folder)?, Arc::clone(&store), runtime.clone())?;
         let commands = Commands::new(Arc::clone(&store));
         let views =
             Views::open(Arc::clone(&store), Arc::clone(&keyring), &folder.views()?, runtime, SNAPSHOT_EVERY)?;
         let tokens = Tokens::open(&folder.path().join("tokens.json"))?;
-        Ok(Arc::new(Self { folder, store, embedded, keyring, commands, views, tokens }))
+        Ok(Arc::new(Self { folder, store, embedded, keyring, commands, views, ledger, tokens }))
     }
+}
+
+/// The ledger of a log; a log that never had one gets it here, and one that had is refused without it.
+fn open_ledger(folder: &DataFolder) -> anyhow::Result<Ledger> {
+    let signer = Signer::new(&format!("rapport/{}", folder.log_id()), &*folder.ledger_key()?);
+    if folder.has_ledger() {
+        return Ok(Ledger::open(&folder.ledger(), signer)?);
+    }
+    let ledger = Ledger::create(&folder.ledger(), signer)?;
+    folder.note_ledger()?;
+    Ok(ledger)
 }

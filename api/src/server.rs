@@ -114,6 +114,7 @@ impl Server {
             tracing::warn!("some requests did not end in time");
         }
         self.rapport.views.close();
+        self.rapport.ledger.close();
         Ok(())
     }
 }

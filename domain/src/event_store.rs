@@ -10,6 +10,7 @@ use crate::{
     event::{Event, KindSet},
     ids::{ContactId, EventId, StreamId},
     recorded::{Actor, BadEvent, Metadata, Position, Recorded},
+    stored::Stored,
 };
 
 /// The event log. One contract suite runs against every implementation.
@@ -37,6 +38,16 @@ pub trait EventStore: Send + Sync + 'static {
     /// decoded and returned; the page says how far it has read.
     async fn read_all(&self, after: Position, limit: usize, kinds: KindSet) -> Result<Page, ReadError>;
 
+    /// Hands out the events after a position in global order, exactly as they are stored, at most `limit`; how
+    /// far it has read. Reads on the caller's own thread, which must be one that may wait for a disk. A row that
+    /// is no event ends it with an error.
+    async fn read_stored(
+        &self,
+        after: Position,
+        limit: usize,
+        each: &mut (dyn for<'a> FnMut(Stored<'a>) + Send),
+    ) -> Result<Position, ReadError>;
+
     /// The position of the last durable event.
     fn head(&self) -> Position;
 
@@ -49,6 +60,9 @@ pub trait EventStore: Send + Sync + 'static {
 
     /// The position of the n-th event of the log: what was recorded when the log held `size` events.
     async fn position_of_size(&self, size: u64) -> Result<Position, ReadError>;
+
+    /// How many events the log holds up to a position, this included.
+    async fn size_at(&self, position: Position) -> Result<u64, ReadError>;
 }
 
 /// A key under which a command is carried out once: derived from its writer and the writer's own key.

@@ -22,6 +22,7 @@ pub mod program;
 pub mod recorded;
 pub mod role;
 pub mod setting;
+pub mod stored;
 pub mod tagged;
 
 pub use event::{Event, Kind, KindEvent, KindSet};
@@ -36,3 +37,4 @@ pub use money::{Currency, Money};
 pub use personal::{Keyring, Personal};
 pub use recorded::{Actor, BadEvent, Metadata, Position, Recorded, Source};
 pub use role::Role;
+pub use stored::Stored;

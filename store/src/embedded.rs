@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
     Answer, Append, AppendError, CommandKey, EventStore, KeyedAnswer, Keyring, KindSet, Page, Position,
-    ReadError, Recorded, StreamId,
+    ReadError, Recorded, Stored, StreamId,
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
@@ -198,6 +198,18 @@ impl EventStore for EmbeddedStore {
         self.readers.read(move |reader, shared| reader.all(shared, after.0, limit, kinds)).await
     }
 
+    async fn read_stored(
+        &self,
+        after: Position,
+        limit: usize,
+        each: &mut (dyn for<'a> FnMut(Stored<'a>) + Send),
+    ) -> Result<Position, ReadError> {
+        if after >= self.head() {
+            return Ok(after);
+        }
+        self.readers.read_here(|reader, shared| reader.stored(shared, after.0, limit, each))
+    }
+
     fn head(&self) -> Position {
         Position(self.shared.position())
     }
@@ -215,5 +227,9 @@ impl EventStore for EmbeddedStore {
     async fn position_of_size(&self, size: u64) -> Result<Position, ReadError> {
         // Positions have no gaps: the n-th event lies at position n.
         Ok(self.head().min(Position(size)))
+    }
+
+    async fn size_at(&self, position: Position) -> Result<u64, ReadError> {
+        Ok(self.head().min(position).0)
     }
 }

@@ -18,10 +18,14 @@ use zeroize::Zeroizing;
 
 use crate::open_error::OpenError;
 
-const FORMAT: u32 = 1;
+/// Since format 2 a log has a ledger, and one that has lost it is not opened.
+const FORMAT: u32 = 2;
+/// The first format of logs with a ledger.
+const WITH_LEDGER: u32 = 2;
 const LOCK_FILE: &str = "rapport.lock";
 const FORMAT_FILE: &str = "format.json";
 const SECRET_FILE: &str = "installation.secret";
+const LEDGER_KEY_FILE: &str = "ledger-signing.key";
 /// What a file is called while it is being written.
 const UNFINISHED: &str = "unfinished";
 
@@ -34,6 +38,7 @@ struct Held {
     path: PathBuf,
     log_id: Uuid,
     secret: Zeroizing<[u8; 32]>,
+    has_ledger: bool,
     remove_on_drop: bool,
     lock: File,
 }
@@ -62,19 +67,47 @@ impl DataFolder {
         let lock = lock(path)?;
         let format_file = path.join(FORMAT_FILE);
         let secret_file = path.join(SECRET_FILE);
-        let log_id = if let Some(bytes) = read_if_there(&format_file)? {
+        let Format { format, log } = if let Some(bytes) = read_if_there(&format_file)? {
             check_format(path, &bytes)?
         } else {
             if !exists(&secret_file)? {
                 write_durably(&secret_file, &rand::random::<[u8; 32]>())?;
             }
             let log = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
-            let text = serde_json::to_vec(&Format { format: FORMAT, log }).map_err(io::Error::from);
-            write_durably(&format_file, &text.map_err(OpenError::io(&format_file))?)?;
-            log
+            let format = Format { format: WITH_LEDGER - 1, log };
+            write_format(&format_file, &format)?;
+            format
         };
         let secret = read_secret(&secret_file)?;
-        Ok(Self(Arc::new(Held { path: path.to_owned(), log_id, secret, remove_on_drop, lock })))
+        let (path, has_ledger) = (path.to_owned(), format >= WITH_LEDGER);
+        Ok(Self(Arc::new(Held { path, log_id: log, secret, has_ledger, remove_on_drop, lock })))
+    }
+
+    /// Whether the log had a ledger when the folder was opened; one that had is never given another.
+    pub fn has_ledger(&self) -> bool {
+        self.0.has_ledger
+    }
+
+    /// The folder of the ledger.
+    pub fn ledger(&self) -> PathBuf {
+        self.0.path.join("ledger")
+    }
+
+    /// The secret that the ledger's checkpoints are signed with; drawn for a log that has no ledger yet.
+    pub fn ledger_key(&self) -> Result<Zeroizing<[u8; 32]>, OpenError> {
+        let file = self.0.path.join(LEDGER_KEY_FILE);
+        if !self.has_ledger() && !exists(&file)? {
+            write_durably(&file, &rand::random::<[u8; 32]>())?;
+        }
+        read_secret(&file)
+    }
+
+    /// Notes that the log has a ledger from now on. Told once it lies there whole.
+    pub fn note_ledger(&self) -> Result<(), OpenError> {
+        if self.has_ledger() {
+            return Ok(());
+        }
+        write_format(&self.0.path.join(FORMAT_FILE), &Format { format: FORMAT, log: self.log_id() })
     }
 
     /// Where the folder is.
@@ -165,7 +198,12 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-fn check_format(folder: &Path, bytes: &[u8]) -> Result<Uuid, OpenError> {
+fn write_format(file: &Path, format: &Format) -> Result<(), OpenError> {
+    let text = serde_json::to_vec(format).map_err(io::Error::from);
+    write_durably(file, &text.map_err(OpenError::io(file))?)
+}
+
+fn check_format(folder: &Path, bytes: &[u8]) -> Result<Format, OpenError> {
     /// Read first and alone: whatever else a newer format says, its number stands there.
     #[derive(Deserialize)]
     struct Version {
@@ -179,7 +217,7 @@ fn check_format(folder: &Path, bytes: &[u8]) -> Result<Uuid, OpenError> {
     if found > FORMAT {
         return Err(OpenError::Newer { folder: folder.to_owned(), found, known: FORMAT });
     }
-    Ok(serde_json::from_slice::<Format>(bytes).map_err(unreadable)?.log)
+    serde_json::from_slice::<Format>(bytes).map_err(unreadable)
 }
 
 /// The 32 bytes of a file.

@@ -28,6 +28,7 @@ mod readers;
 mod sealing;
 mod shared;
 mod stored;
+mod stored_log;
 mod tail;
 mod writer;
 
@@ -36,3 +37,4 @@ pub use folder::DataFolder;
 pub use keys::{KeyError, Keys};
 pub use open_error::OpenError;
 pub use options::{Faults, Options};
+pub use stored_log::StoredLog;

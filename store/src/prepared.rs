@@ -12,6 +12,9 @@ use crate::{
 /// How many bytes the events of one command may hold.
 pub(crate) const LIMIT: usize = 1 << 20;
 
+/// How many bytes the contacts concerned by one event may take: 2,048 of them.
+const SUBJECTS_LIMIT: usize = 2_048 * 16;
+
 /// One append, as it will be written.
 #[derive(Debug)]
 pub(crate) struct Prepared {
@@ -78,7 +81,10 @@ impl Prepared {
 impl PreparedEvent {
     fn new(new: &NewEvent, keys: &Keys) -> Result<Self, AppendError> {
         let (tag, data) = new.event.encode().map_err(|error| refused(&error))?;
-        let subjects = new.subjects.iter().flat_map(|contact| *contact.0.as_bytes()).collect();
+        let subjects: Vec<u8> = new.subjects.iter().flat_map(|contact| *contact.0.as_bytes()).collect();
+        if subjects.len() > SUBJECTS_LIMIT {
+            return Err(AppendError::TooLarge { limit: SUBJECTS_LIMIT, size: subjects.len() });
+        }
         Ok(Self { id: new.id, tag, subjects, data: sealed(data, keys)? })
     }
 }

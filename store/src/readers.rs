@@ -5,7 +5,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::{
-    BadEvent, CommandKey, KeyedAnswer, Keyring, KindSet, Page, Position, ReadError, Recorded, StreamId,
+    BadEvent, CommandKey, KeyedAnswer, Keyring, KindSet, Page, Position, ReadError, Recorded, Stored,
+    StreamId,
 };
 use tokio::sync::Semaphore;
 
@@ -157,6 +158,29 @@ impl Reader {
             }
         }
         Ok(page)
+    }
+
+    /// Hands out the events after a position, exactly as they stand.
+    pub(crate) fn stored(
+        &self,
+        shared: &Shared,
+        after: u64,
+        limit: usize,
+        each: &mut (dyn for<'a> FnMut(Stored<'a>) + Send),
+    ) -> Result<Position, Failed> {
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+        let through = shared.position().min(after.saturating_add(limit));
+        let mut reached = after;
+        let sql =
+            format!("SELECT {COLUMNS} FROM events WHERE position > ?1 AND position <= ?2 ORDER BY position");
+        let mut statement = self.log.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([to_stored(after), to_stored(through)])?;
+        while let Some(row) = rows.next()? {
+            let event = stored::as_it_stands(row)?;
+            reached = event.position.0;
+            each(event);
+        }
+        Ok(Position(reached))
     }
 
     /// The last position recorded at or before a moment: halving works because the times never decrease.

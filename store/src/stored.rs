@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use domain::{BadEvent, ContactId, Event, EventId, Keyring, Kind, Position, Recorded, StreamId};
+use domain::{BadEvent, ContactId, Event, EventId, Keyring, Kind, Position, Recorded, Stored, StreamId};
 use rusqlite::{Row, types::ValueRef};
 use uuid::Uuid;
 
@@ -11,12 +11,37 @@ use crate::{clock::moment, log_file::from_stored, sealing};
 /// The event in a row with the columns [`crate::log_file::COLUMNS`]; personal values are opened where a
 /// keyring is given.
 pub(crate) fn decode(row: &Row<'_>, keyring: Option<&dyn Keyring>) -> Result<Recorded, BadEvent> {
-    fields(row, keyring).map_err(|reason| BadEvent {
+    fields(row, keyring).map_err(|reason| bad(row, reason))
+}
+
+/// The event in a row with the columns [`crate::log_file::COLUMNS`], exactly as it stands there.
+pub(crate) fn as_it_stands<'r>(row: &'r Row<'_>) -> Result<Stored<'r>, BadEvent> {
+    let columns = || -> Result<Stored<'r>, String> {
+        Ok(Stored {
+            position: Position(u64::try_from(number(row, 0)?).map_err(|_| misfit(0))?),
+            stream: text(row, 1)?,
+            revision: u64::try_from(number(row, 2)?).map_err(|_| misfit(2))?,
+            id: bytes(row, 3)?,
+            tag: text(row, 4)?,
+            occurred_at: optional(row, 5, number)?,
+            effective_at: number(row, 6)?,
+            recorded_at: number(row, 7)?,
+            actor: text(row, 8)?,
+            subjects: bytes(row, 9)?,
+            metadata: optional(row, 10, text)?,
+            data: text(row, 11)?,
+        })
+    };
+    columns().map_err(|reason| bad(row, reason))
+}
+
+fn bad(row: &Row<'_>, reason: String) -> BadEvent {
+    BadEvent {
         position: Position(number(row, 0).map_or(0, from_stored)),
         stream: text(row, 1).unwrap_or_default().to_owned(),
         tag: text(row, 4).unwrap_or_default().to_owned(),
         reason,
-    })
+    }
 }
 
 /// The kind that a row is about, seen from the name of its stream; `None` where there is no such kind.

@@ -15,6 +15,7 @@ mod rebuild;
 mod serve;
 mod table;
 mod token;
+mod verify;
 mod view;
 mod views;
 
@@ -35,7 +36,8 @@ Examples:
   rapport import csv sales.csv --map maven-opportunities  turn a file into events
   rapport view pipeline by=region --as-of 2017-06-30      ask a view about any moment
   rapport history contact/5f0c0e6e-…                      everything that concerns a contact
-  rapport token create ann --role staff                   let somebody in";
+  rapport token create ann --role staff                   let somebody in
+  rapport verify                                          prove that nothing was altered";
 
 /// What every subcommand understands.
 #[derive(Args)]
@@ -74,6 +76,7 @@ enum Command {
     Rebuild(rebuild::Rebuild),
     Check(check::Check),
     Token(token::Token),
+    Verify(verify::Verify),
 }
 
 /// Runs the command line that the process was started with.
@@ -96,6 +99,7 @@ pub fn run() -> ExitCode {
             Command::Rebuild(rebuild) => rebuild.run(&shared).await,
             Command::Check(check) => check.run(&shared).await,
             Command::Token(token) => token.run(&shared).await,
+            Command::Verify(verify) => verify.run(&shared),
         }
     });
     outcome.unwrap_or_else(|error| complain(&error))

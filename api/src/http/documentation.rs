@@ -33,6 +33,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("commands", "Commands: the only way to change anything"),
     ("views", "Views: what people ask"),
     ("events", "Events: the log itself"),
+    ("ledger", "Ledger: proof that nothing was altered"),
     ("upkeep", "Upkeep"),
     ("tokens", "Tokens"),
     ("about", "About this server"),

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{App, Caller, Problem, Trust, cloud_event::cloud_event};
+use super::{App, Caller, Problem, Trust, cloud_event::cloud_event, problem::read_query};
 
 /// Who may read the log itself.
 pub(super) const READERS: &[Role] = &[Role::Admin, Role::Staff, Role::Auditor];
@@ -49,11 +49,7 @@ pub(super) async fn read(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.must_be(READERS)?;
-    let pairs = serde_html_form::Deserializer::from_bytes(query.as_deref().unwrap_or_default().as_bytes());
-    let mut query: Query = serde_path_to_error::deserialize(pairs).map_err(|error| {
-        let path = error.path().to_string();
-        Problem::malformed(error.into_inner().to_string()).at((path != ".").then_some(path))
-    })?;
+    let mut query: Query = read_query(query.as_deref())?;
     let limit = query.limit.unwrap_or(LIMIT);
     if !(1..=MOST).contains(&limit) {
         return Err(Problem::malformed(format!("must lie between 1 and {MOST}")).at(Some("limit".to_owned())));

@@ -25,6 +25,7 @@ mod commands;
 mod documentation;
 mod events;
 mod health;
+mod ledger;
 mod metrics;
 mod openapi;
 mod page;
@@ -81,6 +82,13 @@ pub fn router(rapport: Arc<Rapport>, trust: Trust, ending: CancellationToken) ->
         .route("/openapi.json", get(openapi::document))
         .route("/docs", get(documentation::page))
         .route("/metrics", get(metrics::metrics))
+        .route("/ledger/checkpoint", get(ledger::checkpoint))
+        .route("/ledger/key", get(ledger::key))
+        .route("/ledger/tile/{*tile}", get(ledger::tile))
+        .route("/ledger/inclusion", get(ledger::inclusion))
+        .route("/ledger/consistency", get(ledger::consistency))
+        .route("/ledger/proofs", post(ledger::prove).layer(DefaultBodyLimit::max(64 * 1024)))
+        .route("/upkeep/checkpoint", post(ledger::sign))
         .route("/tokens", get(tokens::list).post(tokens::grant))
         .route("/tokens/{name}", delete(tokens::revoke))
         .route_layer(middleware::from_fn_with_state(app.clone(), caller::admit));

@@ -7,7 +7,7 @@ use projections::Description;
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{App, commands::Outcome, events, problem::Problem, tokens, upkeep};
+use super::{App, commands::Outcome, events, ledger, problem::Problem, tokens, upkeep};
 
 /// The document.
 pub(super) async fn document(State(app): State<App>) -> Json<Value> {
@@ -29,6 +29,7 @@ pub(super) fn describe(kinds: &[KindDescription], views: &[Description]) -> Valu
         paths.insert(format!("/views/{}", view.name), view_path(view, &mut generator));
     }
     paths.extend(fixed_paths(&mut generator));
+    paths.extend(ledger_paths(&mut generator));
     let problem = schema::<Problem>(&mut generator);
     let schemas = generator.take_definitions(true);
     json!({
@@ -224,6 +225,53 @@ fn view_path(view: &Description, generator: &mut SchemaGenerator) -> Value {
 fn resolved(schema: &Value, generator: &SchemaGenerator) -> Value {
     let name = schema["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
     name.and_then(|name| generator.definitions().get(name)).unwrap_or(schema).clone()
+}
+
+fn ledger_paths(generator: &mut SchemaGenerator) -> Map<String, Value> {
+    let (number, text) = (json!({ "type": "integer", "minimum": 0 }), json!({ "type": "string" }));
+    let plain = json!({ "text/plain": { "schema": text } });
+    let bytes = json!({ "application/octet-stream": { "schema": text } });
+    let object = json_content(&json!({ "type": "object" }));
+    let readers = format!("For {}.", roles(ledger::READERS));
+    let wanted = json!({ "required": true, "content": json_content(&schema::<ledger::Wanted>(generator)) });
+    let get = |id: &str, summary: &str, parameters: &[Value], content: &Value, for_whom: &str| {
+        json!({ "get": { "tags": ["ledger"], "operationId": id, "summary": summary, "parameters": parameters,
+            "description": for_whom, "responses": responses("200", "as it was signed", content, &[404, 409, 429]) } })
+    };
+    let size = parameter(
+        "size",
+        "query",
+        false,
+        &number,
+        "of the tree; the last checkpoint's where it is not given",
+    );
+    let tile = parameter(
+        "tile",
+        "path",
+        true,
+        &text,
+        "LEVEL/INDEX or entries/INDEX, as in 0/x001/234 or 0/001.p/17",
+    );
+    let position = parameter("position", "query", true, &number, "the event's place in the log");
+    let from = parameter("from", "query", true, &number, "size of the older tree");
+    let to = parameter("to", "query", false, &number, "size of the newer tree; the last checkpoint's");
+    let everybody = "For everybody with a token.";
+    let paths = json!({
+        "/ledger/checkpoint": get("checkpoint", "the last checkpoint: a signed note (C2SP tlog-checkpoint)", &[], &plain, everybody),
+        "/ledger/key": get("ledger_key", "the public key of the checkpoints", &[], &plain, everybody),
+        "/ledger/tile/{tile}": get("tile", "a tile of hashes or of entries (C2SP tlog-tiles)", &[tile], &bytes, &readers),
+        "/ledger/inclusion": get("inclusion", "the proof that an event is in the signed log", &[position, size], &object, &readers),
+        "/ledger/consistency": get("consistency", "the proof that an older log is the beginning of a newer one", &[from, to], &object, &readers),
+        "/ledger/proofs": { "post": { "tags": ["ledger"], "operationId": "proofs", "requestBody": wanted, "description": readers,
+            "summary": "events as they are stored, each with its proof",
+            "responses": responses("200", "the events", &object, &[404, 409, 429]) } },
+        "/upkeep/checkpoint": { "post": { "tags": ["upkeep"], "operationId": "sign", "summary": "sign what has been recorded so far",
+            "description": "For admin, staff.", "responses": responses("200", "the checkpoint", &plain, &[429]) } },
+    });
+    match paths {
+        Value::Object(paths) => paths,
+        _ => Map::new(),
+    }
 }
 
 fn fixed_paths(generator: &mut SchemaGenerator) -> Map<String, Value> {

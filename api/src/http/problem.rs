@@ -88,6 +88,15 @@ pub(super) fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> 
     Ok(read)
 }
 
+/// Reads the parameters of a query, naming the one at fault.
+pub(super) fn read_query<T: DeserializeOwned>(query: Option<&str>) -> Result<T, Problem> {
+    let pairs = serde_html_form::Deserializer::from_bytes(query.unwrap_or_default().as_bytes());
+    serde_path_to_error::deserialize(pairs).map_err(|error| {
+        let path = error.path().to_string();
+        Problem::malformed(error.into_inner().to_string()).at((path != ".").then_some(path))
+    })
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -1,0 +1,90 @@
+//! Reading a whole log as it is stored, without holding its folder: for whoever verifies it, also while it is in
+//! use, and also where the program that uses it refuses to.
+
+use std::path::Path;
+
+use domain::{BadEvent, Position, Stored};
+use rusqlite::{Connection, OpenFlags};
+
+use crate::{
+    log_file::{COLUMNS, keep_plans},
+    open_error::OpenError,
+    stored,
+};
+
+/// How many rows are read in one transaction, so that the log's writer can empty its write-ahead log meanwhile.
+const ROWS_PER_READ: i64 = 50_000;
+
+/// A log that is only read.
+pub struct StoredLog {
+    connection: Connection,
+}
+
+impl StoredLog {
+    /// Opens the log in a data folder for reading.
+    pub fn open(folder: &Path) -> Result<Self, OpenError> {
+        let path = folder.join("log.sqlite");
+        if !path.is_file() {
+            return Err(OpenError::Missing(path));
+        }
+        let connect = || {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(&path, flags)?;
+            connection.busy_timeout(std::time::Duration::from_secs(5))?;
+            connection.pragma_update(None, "mmap_size", 1_i64 << 33)?;
+            keep_plans(&connection)?;
+            connection.query_row("SELECT count(*) FROM (SELECT 1 FROM log LIMIT 1)", [], |_| Ok(()))?;
+            Ok(connection)
+        };
+        Ok(Self { connection: connect().map_err(OpenError::database(&path))? })
+    }
+
+    /// About how many events there are.
+    pub fn length(&self) -> u64 {
+        let last = self.connection.query_row("SELECT max(position) FROM events", [], |row| row.get(0));
+        last.unwrap_or_default()
+    }
+
+    /// Hands out every row in the order of positions until told to stop. A row that cannot be read ends it.
+    pub fn each(&self, mut each: impl FnMut(&Result<Stored<'_>, BadEvent>) -> bool) {
+        let mut after = i64::MIN;
+        loop {
+            let mut count = 0;
+            let read = self.page(after, |position, event| {
+                (after, count) = (position, count + 1);
+                each(event)
+            });
+            match read {
+                Ok(true) if count == ROWS_PER_READ => {}
+                Ok(_) => return,
+                Err(error) => {
+                    let position = Position(u64::try_from(after).map_or(0, |after| after + 1));
+                    let (stream, tag) = (String::new(), String::new());
+                    each(&Err(BadEvent { position, stream, tag, reason: error.to_string() }));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// One page; whether to go on.
+    fn page(
+        &self,
+        after: i64,
+        mut each: impl FnMut(i64, &Result<Stored<'_>, BadEvent>) -> bool,
+    ) -> rusqlite::Result<bool> {
+        // From the least number there is: what somebody puts before the first event is seen as well.
+        let comparison = if after == i64::MIN { ">=" } else { ">" };
+        let sql =
+            format!("SELECT {COLUMNS} FROM events WHERE position {comparison} ?1 ORDER BY position LIMIT ?2");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([after, ROWS_PER_READ])?;
+        while let Some(row) = rows.next()? {
+            let position = row.get(0)?;
+            if !each(position, &stored::as_it_stands(row)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

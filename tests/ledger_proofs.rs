@@ -1,0 +1,178 @@
+//! The ledger over HTTP, followed and checked by a monitor that we did not write: public crates for signed notes
+//! and tiled logs.
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use domain::{Kind, Role};
+use serde_json::{Value, json};
+use signed_note::{Note, StandardVerifier, VerifierList};
+use tlog_tiles::{
+    Checkpoint, Error, Hash, Tile, TileHashReader, TileReader, check_record, check_tree, prove_record,
+    prove_tree, record_hash, tree_hash,
+};
+use tokio::runtime::Handle;
+
+use crate::harness::{Ask, House, Reply, id, send};
+
+/// The height of the tiles, in levels.
+const HEIGHT: u8 = 8;
+
+/// Asks over HTTP, as somebody with an auditor's token.
+struct Monitor<'a> {
+    house: &'a House,
+    runtime: Handle,
+}
+
+impl Monitor<'_> {
+    fn get(&self, path: &str) -> Reply {
+        let ask = Ask::get(path).token(self.house.token(Role::Auditor));
+        self.runtime.block_on(send(&self.house.router, &ask)).unwrap().good()
+    }
+
+    /// The last checkpoint, its signature checked against the published key.
+    fn checkpoint(&self) -> Checkpoint {
+        let key = StandardVerifier::new(self.get("/ledger/key").text().trim()).unwrap();
+        let note = Note::from_bytes(&self.get("/ledger/checkpoint").body).unwrap();
+        let (signatures, others) = note.verify(&VerifierList::new(vec![Box::new(key)])).unwrap();
+        assert_eq!((signatures.len(), others.len()), (1, 0));
+        Checkpoint::from_bytes(note.text()).unwrap()
+    }
+
+    /// Every entry of the log up to a size, from bundles of entries.
+    fn entries(&self, size: u64) -> Vec<Vec<u8>> {
+        let mut entries = Vec::new();
+        for tile in Tile::new_tiles(HEIGHT, 0, size).iter().filter(|tile| tile.level() == 0) {
+            let path = tile.path().replace("tile/8/0/", "/ledger/tile/entries/");
+            let body = self.get(&path).body;
+            let mut rest = body.as_slice();
+            while let Some((length, tail)) = rest.split_first_chunk::<2>() {
+                let (entry, tail) = tail.split_at(u16::from_be_bytes(*length).into());
+                entries.push(entry.to_vec());
+                rest = tail;
+            }
+        }
+        entries
+    }
+}
+
+impl TileReader for Monitor<'_> {
+    fn height(&self) -> u8 {
+        HEIGHT
+    }
+
+    fn read_tiles(&self, tiles: &[Tile]) -> Result<Vec<Vec<u8>>, Error> {
+        let path = |tile: &Tile| tile.path().replace("tile/8/", "/ledger/tile/");
+        Ok(tiles.iter().map(|tile| self.get(&path(tile)).body).collect())
+    }
+
+    fn save_tiles(&self, _: &[Tile], _: &[Vec<u8>]) {}
+}
+
+/// A house with a contact that carries tags, and that many events in its log, all signed.
+async fn house_of(folder: &std::path::Path, events: u64) -> House {
+    let house = House::open(folder).await;
+    grow(&house, events).await;
+    house
+}
+
+async fn grow(house: &House, events: u64) {
+    let begin = house.head().0;
+    let line = |number: u64| {
+        let contact = id(Kind::Contact, 1 + number / 150);
+        let command = if number.is_multiple_of(150) {
+            json!({ "kind": "contact", "id": contact, "register": { "form": "person", "name": "Ann" } })
+        } else {
+            json!({ "kind": "contact", "id": contact, "tag": { "tag": format!("t{number}") } })
+        };
+        format!("{command}\n")
+    };
+    let lines: String = (begin..events).map(line).collect();
+    let reply = house.ask(Ask::new("POST", "/commands", lines)).await.good();
+    assert!(reply.lines().iter().all(|line| line["status"] == 200), "{}", reply.text());
+    house.ask(Ask::new("POST", "/upkeep/checkpoint", "")).await.good();
+    assert_eq!(house.head().0, events);
+}
+
+fn hashes(proof: &Value) -> Vec<Hash> {
+    let hash =
+        |text: &Value| Hash(BASE64_STANDARD.decode(text.as_str().unwrap()).unwrap().try_into().unwrap());
+    proof.as_array().unwrap().iter().map(hash).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_monitor_that_we_did_not_write_follows_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = house_of(folder.path(), 700).await;
+    let runtime = Handle::current();
+    let house = tokio::task::spawn_blocking(move || {
+        let monitor = Monitor { house: &house, runtime };
+        let old = monitor.checkpoint();
+        assert_eq!(old.size(), 700);
+        assert_eq!(old.origin(), format!("rapport/{}", house.rapport.folder.log_id()));
+        let reader = TileHashReader::new(old.size(), *old.hash(), &monitor);
+        assert_eq!(tree_hash(700, &reader).unwrap(), *old.hash());
+        let entries = monitor.entries(700);
+        assert_eq!(entries.len(), 700);
+        for number in [0, 1, 255, 256, 511, 699] {
+            let leaf = record_hash(&entries[usize::try_from(number).unwrap()]);
+            // Their proof from our tiles, and our proof, both by their check.
+            let theirs = prove_record(700, number, &reader).unwrap();
+            check_record(&theirs, 700, *old.hash(), number, leaf).unwrap();
+            let ours = monitor.get(&format!("/ledger/inclusion?position={}", number + 1)).json();
+            assert_eq!(hashes(&ours["proof"]), theirs);
+            assert_eq!(ours["leaf"], BASE64_STANDARD.encode(leaf.0));
+        }
+        monitor.runtime.block_on(grow(&house, 1_030));
+        let new = monitor.checkpoint();
+        let reader = TileHashReader::new(new.size(), *new.hash(), &monitor);
+        let ours = monitor.get("/ledger/consistency?from=700").json();
+        assert_eq!(hashes(&ours["proof"]), prove_tree(1_030, 700, &reader).unwrap());
+        check_tree(&hashes(&ours["proof"]), 1_030, *new.hash(), 700, *old.hash()).unwrap();
+        house
+    })
+    .await
+    .unwrap();
+    drop(house);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_proven_is_answered_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = house_of(folder.path(), 300).await;
+    house.command(Kind::Contact, id(Kind::Contact, 1), json!({ "tag": { "tag": "young" } })).await;
+    for (path, status) in [
+        ("/ledger/inclusion?position=301", 409),
+        ("/ledger/inclusion?position=302", 404),
+        ("/ledger/inclusion?position=0", 404),
+        ("/ledger/inclusion?position=300&size=299", 409),
+        ("/ledger/inclusion", 400),
+        ("/ledger/inclusion?position=-1", 400),
+        ("/ledger/inclusion?position=1&else=2", 400),
+        ("/ledger/consistency?from=0", 409),
+        ("/ledger/consistency?from=301", 409),
+        ("/ledger/consistency?from=2&to=1", 409),
+        ("/ledger/tile/0/001.p/45", 404),
+        ("/ledger/tile/0/001.p/044", 404),
+        ("/ledger/tile/7/000", 404),
+        ("/ledger/tile/entries/../key", 404),
+        ("/ledger/tile/0/x999/x999/x999/x999/x999/x999/x999/999", 404),
+    ] {
+        let reply = house.ask(Ask::get(path)).await;
+        assert_eq!(reply.status, status, "{path}: {}", reply.text());
+    }
+    let many = json!({ "positions": vec![1; 1_001] });
+    assert_eq!(house.ask(Ask::post("/ledger/proofs", &many)).await.status, 400);
+    let signed = house.ask(Ask::new("POST", "/upkeep/checkpoint", "")).await.good();
+    assert_eq!(signed.text().lines().nth(1), Some("301"));
+    house.ask(Ask::get("/ledger/inclusion?position=301")).await.good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_signed_when_it_is_closed_and_the_same_when_it_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = house_of(folder.path(), 20).await;
+    house.command(Kind::Contact, id(Kind::Contact, 1), json!({ "tag": { "tag": "last" } })).await;
+    house.close().await;
+    let house = House::open(folder.path()).await;
+    let note = house.ask(Ask::get("/ledger/checkpoint")).await.good().text();
+    assert_eq!(note.lines().nth(1), Some("21"));
+}
