@@ -11,7 +11,7 @@ use tlog_tiles::{
 };
 use tokio::runtime::Handle;
 
-use crate::harness::{Ask, House, Reply, id, send};
+use crate::harness::{Ask, House, Reply, Served, id, printed, run, send};
 
 /// The height of the tiles, in levels.
 const HEIGHT: u8 = 8;
@@ -175,4 +175,79 @@ async fn a_log_is_signed_when_it_is_closed_and_the_same_when_it_is_opened_again(
     let house = House::open(folder.path()).await;
     let note = house.ask(Ask::get("/ledger/checkpoint")).await.good().text();
     assert_eq!(note.lines().nth(1), Some("21"));
+}
+
+/// Exports a bundle of the first contact, and gives its file and its text.
+fn exported(folder: &std::path::Path) -> (std::path::PathBuf, Value) {
+    let file = folder.join("../ann.bundle");
+    let about = format!("contact/{}", id(Kind::Contact, 1));
+    printed(folder, &["export", &about, "--bundle", file.to_str().unwrap()]);
+    let bundle = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    (file, bundle)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_proves_a_history_to_somebody_who_has_only_the_key() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("data");
+    house_of(&folder, 300).await.close().await;
+    let (file, bundle) = exported(&folder);
+    assert_eq!(bundle["events"].as_array().unwrap().len(), 150);
+    assert_eq!(bundle["events"][0]["meaning"]["detail"], "Ann");
+    let key = std::fs::read_to_string(folder.join("ledger/key")).unwrap();
+    // Far from the data folder, with the public key alone.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = file.to_str().unwrap();
+    let words = printed(elsewhere.path(), &["verify", file, "--key", key.trim()]);
+    assert!(words.starts_with("PROVEN: each of the 150 events"), "{words}");
+    assert!(words.contains("NOT PROVEN by a bundle"), "{words}");
+    let another = signed_note_key();
+    let output = run(elsewhere.path(), &["verify", file, "--key", &another]);
+    assert!(!output.status.success());
+}
+
+/// The key of another log.
+fn signed_note_key() -> String {
+    ledger::note::Signer::new("rapport/another", &[5; 32]).verifier().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_in_which_anything_was_altered_proves_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("data");
+    house_of(&folder, 160).await.close().await;
+    let served = Served::start(&folder);
+    let (_, bundle) = exported(&folder);
+    served.kill();
+    let other = bundle["events"][7]["stored"]["data"].clone();
+    let alterations: Vec<(&str, Value)> = vec![
+        ("/events/3/stored/data", other),
+        ("/events/3/stored/actor", "member:bob".into()),
+        ("/events/3/stored/recorded_at", 1.into()),
+        ("/events/3/stored/metadata", "{}".into()),
+        ("/events/3/stored/subjects", "".into()),
+        ("/events/3/number", 4_000.into()),
+        ("/events/3/proof/0", bundle["events"][3]["proof"][1].clone()),
+        ("/events/4", bundle["events"][3].clone()),
+        ("/about", format!("contact-{}", id(Kind::Contact, 2)).into()),
+        ("/checkpoint", bundle["checkpoint"].as_str().unwrap().replacen("160", "161", 1).into()),
+        ("/key", signed_note_key().into()),
+        ("/format", "rapport-bundle/v9".into()),
+    ];
+    let file = place.path().join("altered.bundle");
+    for (path, value) in alterations {
+        let mut altered = bundle.clone();
+        *altered.pointer_mut(path).unwrap() = value;
+        assert_ne!(altered, bundle, "{path}");
+        std::fs::write(&file, altered.to_string()).unwrap();
+        let output = run(&folder, &["verify", file.to_str().unwrap()]);
+        let words = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(!output.status.success() && words.starts_with("NOT PROVEN"), "{path}: {words}");
+    }
+    // An event that is left out of a stream is seen, and said.
+    let mut shorter = bundle.clone();
+    shorter["events"].as_array_mut().unwrap().remove(5);
+    std::fs::write(&file, shorter.to_string()).unwrap();
+    let words = printed(&folder, &["verify", file.to_str().unwrap()]);
+    assert!(words.contains("only some events are shown: contact-"), "{words}");
 }

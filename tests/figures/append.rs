@@ -31,7 +31,7 @@ const TURN: Duration = Duration::from_millis(400);
 
 /// Where appends go.
 #[derive(Clone, Copy, PartialEq)]
-enum Streams {
+pub enum Streams {
     /// To streams that hold an event already, each in turn.
     Live,
     /// Each to a stream of its own.
@@ -39,10 +39,10 @@ enum Streams {
 }
 
 /// Who appends: each caller sends a group, waits for all answers, and sends the next.
-struct Callers {
-    group: u64,
+pub struct Callers {
+    pub group: u64,
     /// How many appends each caller has done.
-    done: Vec<u64>,
+    pub done: Vec<u64>,
 }
 
 pub fn measure(report: &mut Report, runtime: &Runtime, place: &Path, quick: bool) {
@@ -101,25 +101,25 @@ fn row(
 
 /// Events in the time of all turns.
 #[derive(Default)]
-struct Rate {
+pub struct Rate {
     events: u64,
     time: Duration,
 }
 
 impl Rate {
     /// Adds a turn; its own rate.
-    fn add(&mut self, events: u64, took: Duration) -> f64 {
+    pub fn add(&mut self, events: u64, took: Duration) -> f64 {
         self.events += events;
         self.time += took;
         per_second(events, took)
     }
 
-    fn per_second(&self) -> f64 {
+    pub fn per_second(&self) -> f64 {
         per_second(self.events, self.time)
     }
 }
 
-async fn begin_streams(store: &EmbeddedStore) {
+pub async fn begin_streams(store: &EmbeddedStore) {
     for group in (0..STREAMS).collect::<Vec<_>>().chunks(1_024) {
         let appends = group.iter().map(|place| store.append(append(Streams::New, 0, *place)));
         appends.collect::<FuturesUnordered<_>>().try_for_each(|_| ready(Ok(()))).await.unwrap();
@@ -127,7 +127,12 @@ async fn begin_streams(store: &EmbeddedStore) {
 }
 
 /// Appends for one turn; how long it really took.
-async fn drive(store: &Arc<EmbeddedStore>, streams: Streams, first: u64, callers: &mut Callers) -> Duration {
+pub async fn drive(
+    store: &Arc<EmbeddedStore>,
+    streams: Streams,
+    first: u64,
+    callers: &mut Callers,
+) -> Duration {
     let (begun, count, group) = (Instant::now(), callers.done.len() as u64, callers.group);
     let each = (0..).zip(&callers.done).map(|(caller, done)| {
         let (store, mut done) = (Arc::clone(store), *done);

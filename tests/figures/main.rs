@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `--quick` | about a minute, with smaller logs |
 //! | `--events N` | how many events the larger log holds; the reference load is 10,000,000 |
-//! | `--only WORD,WORD` | only these parts: `append`, `folding`, `questions`, `commands` |
+//! | `--only WORD,WORD` | only these parts: `append`, `ledger`, `folding`, `questions`, `commands` |
 //!
 //! Everything is written to a folder of its own, under `RAPPORT_BENCH_DIR` or else under the target folder, and
 //! removed at the end. Nothing fails because it is slow: figures of a busy machine are noisy, therefore ratios
@@ -22,6 +22,7 @@ mod client;
 mod commands;
 mod disk;
 mod folding;
+mod ledger;
 mod load;
 mod process;
 mod questions;
@@ -86,12 +87,21 @@ fn measure(wishes: &Wishes) {
     if wishes.wants("append") {
         append::measure(&mut report, &runtime, place.path(), wishes.quick);
     }
+    if wishes.wants("ledger") {
+        ledger::cost(&mut report, &runtime, place.path(), wishes.quick);
+    }
     let mut sizes = Vec::new();
     for events in wishes.sizes() {
         let folder = place.path().join(events.to_string());
         let ends = load::fill(&mut report, &runtime, &folder, events);
         let is_large = events == wishes.sizes()[1];
+        if wishes.wants("ledger") {
+            ledger::verify(&mut report, &runtime, &folder, is_large);
+        }
         let replay = folding::measure(&mut report, &runtime, &folder, wishes.wants("folding"), is_large);
+        if wishes.wants("ledger") {
+            ledger::history(&mut report, &runtime, &folder, is_large, wishes.quick);
+        }
         let mut answers = Vec::new();
         if wishes.wants("questions") {
             answers = questions::measure(&mut report, &runtime, &folder, &ends, is_large, wishes.quick);

@@ -6,9 +6,11 @@ use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
+mod bundle;
 mod check;
 mod demo;
 mod events;
+mod export;
 mod history;
 mod import;
 mod rebuild;
@@ -77,6 +79,7 @@ enum Command {
     Check(check::Check),
     Token(token::Token),
     Verify(verify::Verify),
+    Export(export::Export),
 }
 
 /// Runs the command line that the process was started with.
@@ -100,6 +103,7 @@ pub fn run() -> ExitCode {
             Command::Check(check) => check.run(&shared).await,
             Command::Token(token) => token.run(&shared).await,
             Command::Verify(verify) => verify.run(&shared),
+            Command::Export(export) => export.run(&shared).await,
         }
     });
     outcome.unwrap_or_else(|error| complain(&error))

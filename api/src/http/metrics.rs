@@ -59,6 +59,9 @@ pub(super) async fn metrics(State(app): State<App>, caller: Caller) -> Result<Re
     metrics::gauge!("rapport_append_queue").set(statistics.queued as f64);
     metrics::gauge!("rapport_index_tail").set(statistics.tail as f64);
     metrics::gauge!("rapport_sync_seconds").set(statistics.last_sync_micros as f64 / 1e6);
+    let ledger = app.rapport.ledger.state();
+    metrics::gauge!("rapport_ledger_unsigned_events").set(head.0.saturating_sub(ledger.signed) as f64);
+    metrics::gauge!("rapport_ledger_stopped").set(f64::from(u8::from(ledger.trouble.is_some())));
     for (view, status) in app.rapport.views.statuses() {
         let lag = head.0.saturating_sub(status.position.0);
         metrics::gauge!("rapport_view_lag_events", "view" => view.name).set(lag as f64);
