@@ -251,3 +251,27 @@ async fn a_bundle_in_which_anything_was_altered_proves_nothing() {
     let words = printed(&folder, &["verify", file.to_str().unwrap()]);
     assert!(words.contains("only some events are shown: contact-"), "{words}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_from_before_there_were_ledgers_gets_one_and_no_log_gets_a_second() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("data");
+    let house = house_of(&folder, 30).await;
+    let log = house.rapport.folder.log_id();
+    house.close().await;
+    // As the program before left it.
+    std::fs::remove_dir_all(folder.join("ledger")).unwrap();
+    std::fs::remove_file(folder.join("ledger-signing.key")).unwrap();
+    std::fs::write(folder.join("format.json"), json!({ "format": 1, "log": log }).to_string()).unwrap();
+    let house = House::open(&folder).await;
+    let note = house.ask(Ask::new("POST", "/upkeep/checkpoint", "")).await.good().text();
+    assert_eq!(note.lines().nth(1), Some("30"));
+    house.close().await;
+    assert!(printed(&folder, &["verify"]).starts_with("PROVEN: the first 30 events"));
+    std::fs::remove_file(folder.join("ledger-signing.key")).unwrap();
+    let refused = run(&folder, &["serve", "--listen", "127.0.0.1:0"]);
+    let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && errors.contains("ledger-signing.key is missing"), "{errors}");
+    // Without the secret nothing more can be signed, but what was signed is still proven.
+    assert!(printed(&folder, &["verify"]).starts_with("PROVEN: the first 30 events"));
+}

@@ -7,6 +7,7 @@ mod contract;
 mod crash;
 mod crash_of_the_store;
 mod demo;
+mod disclosures;
 mod golden_events;
 mod harness;
 mod http_once;

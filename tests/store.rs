@@ -158,8 +158,8 @@ fn a_folder_that_cannot_be_used_says_what_to_do() {
     let held = DataFolder::open(place.path()).unwrap();
     insta::assert_snapshot!(told(place.path()), @"the data folder DIR is in use by another process: stop that process, or send commands through it");
     drop(held);
-    fs::write(place.path().join("format.json"), r#"{"format":2,"log":17}"#).unwrap();
-    insta::assert_snapshot!(told(place.path()), @"the data folder DIR has format 2, and this program knows formats up to 1: use the newer program that wrote it");
+    fs::write(place.path().join("format.json"), r#"{"format":3,"log":17}"#).unwrap();
+    insta::assert_snapshot!(told(place.path()), @"the data folder DIR has format 3, and this program knows formats up to 2: use the newer program that wrote it");
     fs::write(place.path().join("format.json"), "{").unwrap();
     insta::assert_snapshot!(told(place.path()), @"DIR/format.json cannot be understood (EOF while parsing an object at line 1 column 1): restore the data folder from a backup");
     let foreign = tempfile::tempdir().unwrap();

@@ -31,6 +31,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(100);
 pub struct Door {
     way: Way,
     name: String,
+    headers: Vec<(&'static str, String)>,
 }
 
 enum Way {
@@ -58,7 +59,7 @@ impl Door {
         let mut patience = LOCK_PATIENCE;
         let rapport = loop {
             if socket.exists() && UnixStream::connect(&socket).await.is_ok() {
-                return Ok(Self { way: Way::Socket(socket), name });
+                return Ok(Self { way: Way::Socket(socket), name, headers: Vec::new() });
             }
             match Rapport::open(folder).await {
                 Ok(rapport) => break rapport,
@@ -71,7 +72,14 @@ impl Door {
             }
         };
         let router = http::router(Arc::clone(&rapport), Trust::Socket, CancellationToken::new());
-        Ok(Self { way: Way::Inside(rapport, router), name })
+        Ok(Self { way: Way::Inside(rapport, router), name, headers: Vec::new() })
+    }
+
+    /// Says with every request that the answers are taken away as a file, and what for.
+    #[must_use]
+    pub fn exporting(mut self, purpose: &str) -> Self {
+        self.headers = vec![("rapport-manner", "export".to_owned()), ("rapport-purpose", purpose.to_owned())];
+        self
     }
 
     /// What is behind the door, where no server stands between.
@@ -99,7 +107,11 @@ impl Door {
         accept: &str,
         body: Vec<u8>,
     ) -> anyhow::Result<Response<Body>> {
-        let request = Request::builder()
+        let request = self
+            .headers
+            .iter()
+            .fold(Request::builder(), |request, (name, value)| request.header(*name, value));
+        let request = request
             .method(method)
             .uri(path)
             .header(header::HOST, "localhost")

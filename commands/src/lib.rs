@@ -9,6 +9,7 @@ pub mod conversation;
 pub mod deal;
 pub mod decider;
 mod description;
+pub mod disclosure;
 pub mod enrolment;
 pub mod execution;
 mod field;
@@ -44,4 +45,5 @@ pub fn all(registry: &mut impl Registry) {
     registry.register::<fund::Fund>();
     registry.register::<member::Member>();
     registry.register::<setting::Setting>();
+    registry.register::<disclosure::Disclosure>();
 }

@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    contact::ContactEvent, conversation::ConversationEvent, deal::DealEvent, enrolment::EnrolmentEvent,
-    fund::FundEvent, gathering::GatheringEvent, gift::GiftEvent, ids::ContactId, lead::LeadEvent,
-    member::MemberEvent, program::ProgramEvent, setting::SettingEvent, tagged,
+    contact::ContactEvent, conversation::ConversationEvent, deal::DealEvent, disclosure::DisclosureEvent,
+    enrolment::EnrolmentEvent, fund::FundEvent, gathering::GatheringEvent, gift::GiftEvent, ids::ContactId,
+    lead::LeadEvent, member::MemberEvent, program::ProgramEvent, setting::SettingEvent, tagged,
 };
 
 macro_rules! kinds {
@@ -100,6 +100,8 @@ kinds! {
     Member(MemberEvent) = "member",
     /// Whatever changes a number: the organisation's zone and fiscal year.
     Setting(SettingEvent) = "setting",
+    /// That people were shown to somebody.
+    Disclosure(DisclosureEvent) = "disclosure",
 }
 
 /// Which contacts an event is about.
@@ -131,7 +133,7 @@ impl fmt::Display for Kind {
 /// A text that names no kind.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "`{0}` is no kind: use one of contact, lead, deal, conversation, program, enrolment, gathering, gift, fund, member, setting"
+    "`{0}` is no kind: use one of contact, lead, deal, conversation, program, enrolment, gathering, gift, fund, member, setting, disclosure"
 )]
 pub struct NotAKind(String);
 

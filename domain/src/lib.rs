@@ -6,6 +6,7 @@
 pub mod contact;
 pub mod conversation;
 pub mod deal;
+pub mod disclosure;
 pub mod enrolment;
 pub mod event;
 pub mod event_store;

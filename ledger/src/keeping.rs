@@ -11,7 +11,7 @@ use std::{
 use crate::{
     checkpoint::Checkpoint,
     hashes::{Growth, Hashes},
-    merkle::{self, Hash},
+    merkle::{self, Hash, Remembered},
     note::{NoteError, Signer, Verifier},
     tile::{Tile, WIDTH},
 };
@@ -197,13 +197,15 @@ impl Ledger {
         Ok(signed)
     }
 
-    /// The proof that the event `index` (from 0) is among the first `size`.
-    pub fn inclusion(&self, index: u64, size: u64) -> Result<Vec<Hash>, LedgerError> {
-        if index >= size {
+    /// The proofs that some events (from 0) are among the first `size`.
+    pub fn inclusions(&self, indexes: &[u64], size: u64) -> Result<Vec<Vec<Hash>>, LedgerError> {
+        if indexes.iter().any(|index| *index >= size) {
             return Err(self.not_covered());
         }
         self.covered(size)?;
-        merkle::inclusion(&self.hashes, index, size).map_err(LedgerError::io(Path::new("hashes")))
+        let nodes = Remembered::new(&self.hashes);
+        let proofs = indexes.iter().map(|index| merkle::inclusion(&nodes, *index, size));
+        proofs.collect::<io::Result<_>>().map_err(LedgerError::io(Path::new("hashes")))
     }
 
     /// The proof that the first `old` events are the beginning of the first `size`.
@@ -365,10 +367,10 @@ mod tests {
         ledger.add(&leaves(5)).unwrap();
         let root = ledger.signed().checkpoint.root;
         for index in [0, 255, 256, 299] {
-            let path = ledger.inclusion(index, 300).unwrap();
+            let path = ledger.inclusions(&[index], 300).unwrap().remove(0);
             assert!(proves_inclusion(&ledger.leaf(index).unwrap(), index, 300, &path, &root));
         }
-        assert!(matches!(ledger.inclusion(300, 301), Err(LedgerError::NotCovered { signed: 300 })));
+        assert!(matches!(ledger.inclusions(&[300], 301), Err(LedgerError::NotCovered { signed: 300 })));
         assert!(matches!(ledger.leaf(300), Err(LedgerError::NotCovered { signed: 300 })));
         assert_eq!(ledger.tile(&"0/000".parse().unwrap()).unwrap(), leaves(256).concat());
         assert_eq!(ledger.tile(&"1/000.p/1".parse().unwrap()).unwrap(), ledger.root(256).unwrap());

@@ -4,6 +4,8 @@
 //! remains. Whatever is asked is made of full subtrees, each named by its level (the leaves are level 0) and its
 //! index on that level; where their hashes come from is not known here ([`Nodes`]).
 
+use std::{cell::RefCell, collections::HashMap};
+
 use sha2::{Digest, Sha256};
 
 /// A hash of the tree: SHA-256.
@@ -11,6 +13,9 @@ pub type Hash = [u8; 32];
 
 /// The longest proof there is: one hash a level.
 pub const PROOF_LIMIT: usize = 64;
+
+/// From which level on nodes are remembered.
+const REMEMBERED_FROM: u32 = 4;
 
 /// The hash of a leaf.
 pub fn leaf_hash(entry: &[u8]) -> Hash {
@@ -37,6 +42,36 @@ pub trait Nodes {
     type Error;
     /// The hash of the full subtree over the leaves from `index << level` on, `1 << level` of them.
     fn node(&self, level: u32, index: u64) -> Result<Hash, Self::Error>;
+}
+
+/// Nodes that are remembered once they were asked for: the proofs of many leaves share most of theirs.
+pub struct Remembered<'n, N> {
+    nodes: &'n N,
+    known: RefCell<HashMap<(u32, u64), Hash>>,
+}
+
+impl<'n, N: Nodes> Remembered<'n, N> {
+    /// Nothing is known yet.
+    pub fn new(nodes: &'n N) -> Self {
+        Self { nodes, known: RefCell::default() }
+    }
+}
+
+impl<N: Nodes> Nodes for Remembered<'_, N> {
+    type Error = N::Error;
+
+    fn node(&self, level: u32, index: u64) -> Result<Hash, N::Error> {
+        // Near the leaves hardly any is asked for twice.
+        if level < REMEMBERED_FROM {
+            return self.nodes.node(level, index);
+        }
+        if let Some(known) = self.known.borrow().get(&(level, index)) {
+            return Ok(*known);
+        }
+        let hash = self.nodes.node(level, index)?;
+        self.known.borrow_mut().insert((level, index), hash);
+        Ok(hash)
+    }
 }
 
 /// The right edge of a growing tree: the full subtrees that it is made of, the largest first.

@@ -1,17 +1,17 @@
 //! Who is it, and how can they be reached? One contact with everything known of them, or a search by name,
 //! email, identity, tag and form.
 
-use chrono::{DateTime, Utc};
 use domain::{
     Event, Kind, Personal, Recorded, Role,
     contact::{ConsentChannel, ConsentPurpose, ContactEvent, ContactForm, LawfulBasis},
 };
-use rusqlite::{Row, params, types::Type};
+use rusqlite::{Row, params};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    column::{moment, read_word, word},
     page::Page,
     projection::{ApplyError, Projection, Shows, ViewError},
     tables::Tables,
@@ -68,6 +68,7 @@ impl Projection for Contacts {
     const VERSION: u32 = 1;
     const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Auditor];
     const SHOWS: Shows = Shows::People;
+    const PERSONAL_PARAMETERS: &'static [&'static str] = &["name", "email", "identity"];
     const KINDS: &'static [Kind] = &[Kind::Contact];
     // A personal column is never NULL, so that emptying it cannot turn what is absent into what is forgotten:
     // `named` and `proven` say whether something was given. Links of identities are kept as they came, because
@@ -304,25 +305,6 @@ fn forget(tables: &Tables, contact: Uuid) -> Result<(), ApplyError> {
 /// A personal text, where one was ever given.
 fn given(row: &Row<'_>, whether: usize, text: usize) -> rusqlite::Result<Option<String>> {
     Ok(if row.get(whether)? { Some(row.get(text)?) } else { None })
-}
-
-fn moment(micros: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp_micros(micros).unwrap_or_default()
-}
-
-/// One word of a closed list, as it stands in events and in the tables.
-fn word(value: impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        // Closed lists are written as words.
-        Ok(_) | Err(_) => String::new(),
-    }
-}
-
-fn read_word<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let word: String = row.get(column)?;
-    serde_json::from_value(serde_json::Value::String(word))
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into()))
 }
 
 #[cfg(test)]

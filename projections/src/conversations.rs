@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    column::moment,
     page::Page,
     projection::{ApplyError, Projection, Shows, ViewError},
     tables::Tables,
@@ -396,10 +397,6 @@ fn read_known(row: &Row<'_>) -> rusqlite::Result<Known> {
         unanswered: row.get(10)?,
         fresh: row.get(11)?,
     })
-}
-
-fn moment(micros: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp_micros(micros).unwrap_or_default()
 }
 
 fn minutes(micros: i64) -> f64 {

@@ -5,8 +5,10 @@
 
 mod amounts;
 mod check;
+mod column;
 pub mod contacts;
 pub mod conversations;
+pub mod disclosures;
 pub mod engagement;
 mod follower;
 pub mod giving;
@@ -49,6 +51,7 @@ pub use views::{Answered, AskError, Phase, Question, Status, Views};
 pub fn all(registry: &mut impl Registry) {
     registry.register::<contacts::Contacts>();
     registry.register::<conversations::Conversations>();
+    registry.register::<disclosures::Disclosures>();
     registry.register::<engagement::Engagement>();
     registry.register::<giving::Giving>();
     registry.register::<history::History>();

@@ -18,6 +18,9 @@ pub trait Projection: Send + Sync + 'static {
     const READERS: &'static [Role];
     /// Whether its rows are people or cells.
     const SHOWS: Shows;
+    /// The parameters of its question whose values are personal: names, addresses, handles. They are left out
+    /// where it is recorded who asked what.
+    const PERSONAL_PARAMETERS: &'static [&'static str] = &[];
     /// The kinds whose events it wants; others are neither decoded nor handed over.
     const KINDS: &'static [Kind];
     /// The tables, as SQL. A column that holds a personal value is declared `PERSONAL TEXT`, in a table with a

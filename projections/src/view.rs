@@ -24,6 +24,8 @@ pub struct Description {
     pub readers: &'static [Role],
     /// What its rows are.
     pub shows: Shows,
+    /// The parameters of its question whose values are personal.
+    pub personal_parameters: &'static [&'static str],
     /// The kinds that it folds.
     pub kinds: &'static [Kind],
     query: fn(&mut SchemaGenerator) -> Schema,
@@ -63,6 +65,7 @@ impl AnyView {
                 version: P::VERSION,
                 readers: P::READERS,
                 shows: P::SHOWS,
+                personal_parameters: P::PERSONAL_PARAMETERS,
                 kinds: P::KINDS,
                 query: |generator| generator.subschema_for::<P::Query>(),
                 view: |generator| generator.subschema_for::<P::View>(),

@@ -23,8 +23,13 @@ const PAGE: usize = 1_000;
 const LIMIT: usize = 100_000;
 
 /// Writes the bundle of a contact, with all that concerns it, or of one stream.
-pub(super) async fn write(shared: &Shared, about: StreamId, file: &Path) -> anyhow::Result<ExitCode> {
-    let door = view::open(shared).await?;
+pub(super) async fn write(
+    shared: &Shared,
+    about: StreamId,
+    file: &Path,
+    purpose: &str,
+) -> anyhow::Result<ExitCode> {
+    let door = view::open(shared).await?.exporting(purpose);
     // What has just been recorded is to be covered as well.
     let note = door.fetch(Method::POST, "/upkeep/checkpoint", "text/plain", Vec::new()).await?.text;
     let size = note.lines().nth(1).and_then(|size| size.parse::<u64>().ok());

@@ -18,6 +18,9 @@ pub(super) struct Export {
     /// Every event with the proof that it is in the log, for `rapport verify FILE`.
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
+    /// What for: `audit`, `subject_request`, `legal_request`, `reporting`, `maintenance` or `other`. It is recorded.
+    #[arg(long, value_name = "PURPOSE", default_value = "other")]
+    purpose: String,
 }
 
 const EXAMPLES: &str = "\
@@ -28,6 +31,6 @@ Example:
 impl Export {
     pub(super) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
         let Some(file) = &self.bundle else { bail!("say what to write: --bundle FILE") };
-        bundle::write(shared, self.about, file).await
+        bundle::write(shared, self.about, file, &self.purpose).await
     }
 }

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 mod bundle;
 mod check;
 mod demo;
+mod disclosures;
 mod events;
 mod export;
 mod history;
@@ -80,6 +81,7 @@ enum Command {
     Token(token::Token),
     Verify(verify::Verify),
     Export(export::Export),
+    Disclosures(disclosures::Disclosures),
 }
 
 /// Runs the command line that the process was started with.
@@ -104,6 +106,7 @@ pub fn run() -> ExitCode {
             Command::Token(token) => token.run(&shared).await,
             Command::Verify(verify) => verify.run(&shared),
             Command::Export(export) => export.run(&shared).await,
+            Command::Disclosures(disclosures) => disclosures.run(&shared).await,
         }
     });
     outcome.unwrap_or_else(|error| complain(&error))

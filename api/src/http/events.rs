@@ -14,15 +14,22 @@ use domain::{ContactId, Kind, KindSet, Position, Role};
 use futures::{Stream, stream};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
-use super::{App, Caller, Problem, Trust, cloud_event::cloud_event, problem::read_query};
+use super::{
+    App, Caller, Problem, Trust,
+    cloud_event::cloud_event,
+    disclosure::{self, Intent, Showing},
+    problem::read_query,
+};
 
 /// Who may read the log itself.
 pub(super) const READERS: &[Role] = &[Role::Admin, Role::Staff, Role::Auditor];
 /// How many events a batch holds unless asked otherwise, and at most.
 const LIMIT: usize = 100;
 const MOST: usize = 1_000;
+/// How often it is recorded that somebody still follows.
+const RECORDED_EVERY: Duration = Duration::from_hours(1);
 /// How many events one request looks through for those it wants; the next request goes on from there.
 const LOOKED_THROUGH: usize = 20_000;
 
@@ -50,6 +57,7 @@ pub(super) async fn read(
 ) -> Result<Response, Problem> {
     caller.must_be(READERS)?;
     let mut query: Query = read_query(query.as_deref())?;
+    let intent = Intent::of(&caller, &headers, false)?;
     let limit = query.limit.unwrap_or(LIMIT);
     if !(1..=MOST).contains(&limit) {
         return Err(Problem::malformed(format!("must lie between 1 and {MOST}")).at(Some("limit".to_owned())));
@@ -64,9 +72,13 @@ pub(super) async fn read(
             let wrong = || Problem::malformed("must be a position").at(Some("Last-Event-ID".to_owned()));
             query.from = last.ok_or_else(wrong)?;
         }
-        return follow(app, caller, query).map(IntoResponse::into_response);
+        return follow(app, caller, query, intent.following()).await.map(IntoResponse::into_response);
     }
     let (events, next) = batch(&app, &query, limit).await?;
+    if query.is_recorded(&caller, intent) {
+        let showing = query.showing(next, events.len() as u64);
+        disclosure::record(&app, &caller, intent, showing).await?;
+    }
     let headers =
         [(header::CONTENT_TYPE, "application/cloudevents-batch+json"), (header::CACHE_CONTROL, "no-store")];
     let mut response =
@@ -77,6 +89,21 @@ pub(super) async fn read(
         response.headers_mut().insert("rapport-next", next);
     }
     Ok(response)
+}
+
+impl Query {
+    /// Whether showing this is recorded. Disclosures are never disclosed themselves: reading them would make more.
+    fn is_recorded(&self, caller: &Caller, intent: Intent) -> bool {
+        intent.is_recorded(caller) && self.kind != Some(Kind::Disclosure)
+    }
+
+    fn showing(&self, position: Position, rows: u64) -> Showing<'static> {
+        let mut parts = vec![format!("from={}", self.from)];
+        parts.extend(self.kind.map(|kind| format!("kind={kind}")));
+        parts.extend(self.subject.map(|subject| format!("subject={subject}")));
+        parts.extend(self.limit.map(|limit| format!("limit={limit}")));
+        Showing { view: "events", query: parts.join("&"), position, rows, shown: Vec::new() }
+    }
 }
 
 type Found = Vec<(Position, Value)>;
@@ -118,18 +145,36 @@ struct Feed {
     caller: Caller,
     query: Query,
     waiting: VecDeque<(Position, Value)>,
+    /// What the reader said, where it is recorded; then when it was recorded last, and what was shown since.
+    intent: Option<Intent>,
+    recorded_at: Instant,
+    shown: Query,
+    rows: u64,
     _permits: [OwnedSemaphorePermit; 2],
 }
 
-fn follow(
+async fn follow(
     app: App,
     caller: Caller,
     query: Query,
+    intent: Intent,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let too_many = |_| Problem::unavailable("too many live feeds are open: close some, or try again later");
     let own = app.feeds_of_caller.of(&caller.name).try_acquire_owned().map_err(too_many)?;
     let any = app.feeds.clone().try_acquire_owned().map_err(too_many)?;
-    let feed = Feed { app, caller, query, waiting: VecDeque::new(), _permits: [own, any] };
+    let intent = query.is_recorded(&caller, intent).then_some(intent);
+    let mut feed = Feed {
+        app,
+        caller,
+        shown: query.clone(),
+        query,
+        waiting: VecDeque::new(),
+        intent,
+        recorded_at: Instant::now(),
+        rows: 0,
+        _permits: [own, any],
+    };
+    feed.record().await?;
     let events = stream::unfold(feed, |mut feed| async move {
         let event = feed.next().await?;
         Some((Ok(event), feed))
@@ -138,6 +183,17 @@ fn follow(
 }
 
 impl Feed {
+    /// Records what was shown since the last time, and where it goes on from.
+    async fn record(&mut self) -> Result<(), Problem> {
+        self.recorded_at = Instant::now();
+        if let Some(intent) = self.intent {
+            let since = std::mem::replace(&mut self.shown, self.query.clone());
+            let showing = since.showing(Position(self.query.from), std::mem::take(&mut self.rows));
+            disclosure::record(&self.app, &self.caller, intent, showing).await?;
+        }
+        Ok(())
+    }
+
     /// The next event, however long it takes; none when the server ends or the log cannot be read, after which
     /// the client comes back with the id of the last event that it has seen.
     async fn next(&mut self) -> Option<Event> {
@@ -146,7 +202,11 @@ impl Feed {
             if self.app.trust == Trust::Tokens && !self.app.rapport.tokens.is_living(&self.caller.name) {
                 return None;
             }
+            if self.recorded_at.elapsed() >= RECORDED_EVERY {
+                self.record().await.ok()?;
+            }
             if let Some((position, event)) = self.waiting.pop_front() {
+                self.rows += 1;
                 return Some(
                     Event::default()
                         .id(position.to_string())

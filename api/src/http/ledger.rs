@@ -20,7 +20,7 @@ use ledger::{
     tile::{Tile, WIDTH},
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
@@ -71,13 +71,26 @@ pub(super) async fn tile(
 }
 
 /// The parameters of a proof of inclusion.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Inclusion {
+struct Included {
     /// The event's place in the log, as a command's answer gives it.
     position: u64,
     /// The size of the tree that it is to be in; the last checkpoint's where it is not given.
     size: Option<u64>,
+}
+
+/// One event with its proof and all that is needed to check it.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Inclusion {
+    #[serde(flatten)]
+    event: Option<ProvenEvent>,
+    /// The size of the tree that the proof leads to.
+    size: u64,
+    /// The public key of the checkpoint.
+    key: String,
+    /// The last checkpoint.
+    checkpoint: String,
 }
 
 /// The proof that an event is in the signed log.
@@ -85,21 +98,19 @@ pub(super) async fn inclusion(
     State(app): State<App>,
     caller: Caller,
     RawQuery(query): RawQuery,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Inclusion>, Problem> {
     caller.must_be(READERS)?;
-    let Inclusion { position, size } = read_query(query.as_deref())?;
+    let Included { position, size } = read_query(query.as_deref())?;
     let proven = proofs(&app, vec![position], size).await?;
-    let mut answer = proven["events"][0].clone();
-    for member in ["size", "checkpoint", "key"] {
-        answer[member] = proven[member].clone();
-    }
-    Ok(Json(answer))
+    let Proofs { size, key, checkpoint, events } = proven;
+    let event = events.into_iter().next();
+    Ok(Json(Inclusion { event, size, key, checkpoint }))
 }
 
 /// The parameters of a proof of consistency.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Consistency {
+struct Consistency {
     /// The size of the older tree, at least 1.
     from: u64,
     /// The size of the newer tree; the last checkpoint's where it is not given.
@@ -143,7 +154,7 @@ pub(super) async fn prove(
     State(app): State<App>,
     caller: Caller,
     body: Bytes,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Proofs>, Problem> {
     caller.must_be(READERS)?;
     let Wanted { positions, size } = read_json(&body)?;
     if positions.len() > PROOFS_LIMIT {
@@ -165,27 +176,58 @@ pub(super) async fn sign(State(app): State<App>, caller: Caller) -> Result<Respo
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], signed.note.clone()).into_response())
 }
 
-async fn proofs(app: &App, positions: Vec<u64>, size: Option<u64>) -> Result<Value, Problem> {
+/// Events as they are stored, with their proofs.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Proofs {
+    /// The size of the tree that the proofs lead to.
+    size: u64,
+    /// The public key of the checkpoint.
+    key: String,
+    /// The last checkpoint.
+    checkpoint: String,
+    /// The events, in the order in which they were asked for.
+    events: Vec<ProvenEvent>,
+}
+
+/// An event with its proof.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ProvenEvent {
+    /// Its number in the log, from 1.
+    number: u64,
+    /// The hash of its leaf, in base64.
+    leaf: String,
+    /// What is stored, as it is stored.
+    stored: StoredEvent,
+    /// The hashes that lead from the leaf to the root, in base64.
+    proof: Vec<String>,
+}
+
+async fn proofs(app: &App, positions: Vec<u64>, size: Option<u64>) -> Result<Proofs, Problem> {
     let signed = app.rapport.ledger.ledger().signed();
     let size = size.unwrap_or(signed.checkpoint.size);
     let rapport = Arc::clone(&app.rapport);
     let events = read(app, move |store| {
-        let prove = |position| prove_one(rapport.ledger.ledger(), store, position, size);
-        positions.into_iter().map(prove).collect::<Result<Vec<Value>, Problem>>()
+        let mut hasher = leaf::LeafHasher::default();
+        let found = positions.into_iter().map(|position| stored_at(store, position, &mut hasher));
+        let found = found.collect::<Result<Vec<_>, Problem>>()?;
+        let indexes: Vec<u64> = found.iter().map(|event| event.number.saturating_sub(1)).collect();
+        let proofs = rapport.ledger.ledger().inclusions(&indexes, size)?;
+        let prove =
+            |(event, proof): (ProvenEvent, Vec<Hash>)| ProvenEvent { proof: in_base64(&proof), ..event };
+        Ok(found.into_iter().zip(proofs).map(prove).collect())
     });
     let (events, key) = (events.await?, app.rapport.ledger.ledger().key().to_string());
-    Ok(json!({ "size": size, "key": key, "checkpoint": signed.note, "events": events }))
+    Ok(Proofs { size, key, checkpoint: signed.note.clone(), events })
 }
 
-fn prove_one(
-    ledger: &ledger::Ledger,
+/// The event at a position; its proof is still to be added.
+fn stored_at(
     store: &dyn EventStore,
     position: u64,
-    size: u64,
-) -> Result<Value, Problem> {
+    hasher: &mut leaf::LeafHasher,
+) -> Result<ProvenEvent, Problem> {
     let before = Position(position.saturating_sub(1));
     let mut found = None;
-    let mut hasher = leaf::LeafHasher::default();
     let mut take = |event: domain::Stored<'_>| {
         if event.position.0 == position {
             found = Some((StoredEvent::of(&event), hasher.hash(&event)));
@@ -193,17 +235,11 @@ fn prove_one(
     };
     let runtime = Handle::current();
     runtime.block_on(store.read_stored(before, 1, &mut take)).map_err(unreadable)?;
-    let number = runtime.block_on(store.size_at(Position(position))).map_err(unreadable)?;
     let Some((stored, leaf)) = found else {
         return Err(Problem::not_found(format!("there is no event at position {position}")));
     };
-    let proof = ledger.inclusion(number.saturating_sub(1), size)?;
-    Ok(json!({
-        "number": number,
-        "leaf": BASE64_STANDARD.encode(leaf),
-        "stored": stored,
-        "proof": in_base64(&proof),
-    }))
+    let number = runtime.block_on(store.size_at(Position(position))).map_err(unreadable)?;
+    Ok(ProvenEvent { number, leaf: BASE64_STANDARD.encode(leaf), stored, proof: Vec::new() })
 }
 
 /// A bundle of entries of `tlog-tiles`: each entry after its length in two bytes.

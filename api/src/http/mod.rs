@@ -22,6 +22,7 @@ use crate::rapport::Rapport;
 mod caller;
 mod cloud_event;
 mod commands;
+mod disclosure;
 mod documentation;
 mod events;
 mod health;

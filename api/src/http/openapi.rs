@@ -232,6 +232,8 @@ fn ledger_paths(generator: &mut SchemaGenerator) -> Map<String, Value> {
     let plain = json!({ "text/plain": { "schema": text } });
     let bytes = json!({ "application/octet-stream": { "schema": text } });
     let object = json_content(&json!({ "type": "object" }));
+    let inclusion = json_content(&schema::<ledger::Inclusion>(generator));
+    let proofs = json_content(&schema::<ledger::Proofs>(generator));
     let readers = format!("For {}.", roles(ledger::READERS));
     let wanted = json!({ "required": true, "content": json_content(&schema::<ledger::Wanted>(generator)) });
     let get = |id: &str, summary: &str, parameters: &[Value], content: &Value, for_whom: &str| {
@@ -260,11 +262,11 @@ fn ledger_paths(generator: &mut SchemaGenerator) -> Map<String, Value> {
         "/ledger/checkpoint": get("checkpoint", "the last checkpoint: a signed note (C2SP tlog-checkpoint)", &[], &plain, everybody),
         "/ledger/key": get("ledger_key", "the public key of the checkpoints", &[], &plain, everybody),
         "/ledger/tile/{tile}": get("tile", "a tile of hashes or of entries (C2SP tlog-tiles)", &[tile], &bytes, &readers),
-        "/ledger/inclusion": get("inclusion", "the proof that an event is in the signed log", &[position, size], &object, &readers),
+        "/ledger/inclusion": get("inclusion", "the proof that an event is in the signed log", &[position, size], &inclusion, &readers),
         "/ledger/consistency": get("consistency", "the proof that an older log is the beginning of a newer one", &[from, to], &object, &readers),
         "/ledger/proofs": { "post": { "tags": ["ledger"], "operationId": "proofs", "requestBody": wanted, "description": readers,
             "summary": "events as they are stored, each with its proof",
-            "responses": responses("200", "the events", &object, &[404, 409, 429]) } },
+            "responses": responses("200", "the events", &proofs, &[404, 409, 429]) } },
         "/upkeep/checkpoint": { "post": { "tags": ["upkeep"], "operationId": "sign", "summary": "sign what has been recorded so far",
             "description": "For admin, staff.", "responses": responses("200", "the checkpoint", &plain, &[429]) } },
     });

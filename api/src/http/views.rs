@@ -11,7 +11,10 @@ use domain::Position;
 use projections::{Page, Question, Rows, moment};
 use serde_json::{Value, json};
 
-use super::{App, Caller, Problem};
+use super::{
+    App, Caller, Problem,
+    disclosure::{self, Intent},
+};
 
 /// The longest query.
 const QUERY_LIMIT: usize = 8 * 1024;
@@ -78,17 +81,21 @@ async fn answer(
     query: &str,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let readers = app.rapport.views.description(&name)?.readers;
-    caller.must_be(readers)?;
-    let question = question(app, name, query).await?;
-    let view = question.view.clone();
-    let answered = app.rapport.views.ask(question).await?;
+    let view = app.rapport.views.description(&name)?;
+    caller.must_be(view.readers)?;
     let wants_csv =
         headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(wants_csv);
+    let intent = Intent::of(caller, headers, wants_csv)?;
+    let answered = app.rapport.views.ask(question(app, name, query).await?).await?;
+    if intent.is_recorded(caller)
+        && let Some(showing) = disclosure::of_view(&view, query, answered.position, &answered.json)
+    {
+        disclosure::record(app, caller, intent, showing).await?;
+    }
     let mut response = if wants_csv { csv(&answered.json)? } else { json_text(answered.json) };
     let position = answered.position.to_string();
     for (name, value) in
-        [("rapport-position", position), ("rapport-view", format!("{view}@{}", answered.version))]
+        [("rapport-position", position), ("rapport-view", format!("{}@{}", view.name, answered.version))]
     {
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().insert(name, value);

@@ -55,6 +55,8 @@ pub(super) fn of<'a>(tables: &Tables, recorded: &'a Recorded) -> Result<Said<'a>
         Event::Fund(event) => fund(tables, id, event)?,
         Event::Member(event) => member(tables, id, event)?,
         Event::Setting(event) => setting(event),
+        // The view does not want them; whoever looked is asked of `disclosures`.
+        Event::Disclosure(_) => say("People were shown to somebody"),
     })
 }
 
