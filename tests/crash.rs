@@ -240,6 +240,7 @@ fn an_import_that_is_killed_is_taken_up_again_and_reaches_the_exact_totals() {
         drop(victim.audit());
         assert_eq!(victim.sums.position, before);
         assert!(printed(victim.path(), &["check"]).contains("as the log says"));
+        assert!(printed(victim.path(), &["verify"]).starts_with("PROVEN"));
     }
 }
 
@@ -332,7 +333,10 @@ fn what_was_acknowledged_under_load_is_there_after_a_kill_and_what_was_refused_i
             std::thread::sleep(moment);
             served.kill();
         });
+        // Verified before anything opens it again, and so past every checkpoint that was signed.
+        assert!(printed(victim.path(), &["verify"]).starts_with("PROVEN"));
         served = victim.audit();
+        victim.connect(&served).ask(&Ask::new("POST", "/upkeep/checkpoint", "")).unwrap().good();
         let mut told = told.lock().unwrap();
         check_told(&victim.sums, &told);
         let mut client = victim.connect(&served);
