@@ -14,9 +14,9 @@ use uuid::Uuid;
 use super::{App, Caller, Problem};
 
 /// What the reader looks for; one of the words of [`Purpose`].
-const PURPOSE: &str = "rapport-purpose";
+pub(super) const PURPOSE: &str = "rapport-purpose";
 /// In which way the reader will use the answer: `read` or `export`.
-const MANNER: &str = "rapport-manner";
+pub(super) const MANNER: &str = "rapport-manner";
 /// How many contacts one disclosure names.
 const NAMED: usize = 1_000;
 

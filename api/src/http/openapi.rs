@@ -7,7 +7,7 @@ use projections::Description;
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{App, commands::Outcome, events, ledger, problem::Problem, tokens, upkeep};
+use super::{App, commands::Outcome, disclosure, events, ledger, problem::Problem, tokens, upkeep};
 
 /// The document.
 pub(super) async fn document(State(app): State<App>) -> Json<Value> {
@@ -178,7 +178,25 @@ fn common_parameters() -> Vec<Value> {
         ),
         parameter("cursor", "query", false, &text, "`next` of the page before"),
         parameter("limit", "query", false, &number, "how many rows, 1 to 1,000"),
+        parameter(
+            disclosure::PURPOSE,
+            "header",
+            false,
+            &words(&["audit", "subject_request", "legal_request", "reporting", "maintenance", "other"]),
+            "what people are looked at for: recorded",
+        ),
+        parameter(
+            disclosure::MANNER,
+            "header",
+            false,
+            &words(&["read", "export"]),
+            "whether they are taken away as a file",
+        ),
     ]
+}
+
+fn words(of: &[&str]) -> Value {
+    json!({ "type": "string", "enum": of })
 }
 
 fn view_path(view: &Description, generator: &mut SchemaGenerator) -> Value {
