@@ -35,6 +35,7 @@ macro_rules! contract {
             too_large_an_append_is_refused,
             everything_is_read_in_global_order_page_by_page,
             only_wanted_kinds_are_returned_and_the_page_says_how_far_it_read,
+            events_are_read_at_their_positions_and_opened,
             a_moment_has_a_position,
             a_size_has_a_position,
             the_latest_time_of_a_stream_never_decreases,
@@ -391,4 +392,16 @@ pub(crate) async fn a_change_wakes_whoever_waits(store: Store) {
     tokio::time::sleep(Duration::from_millis(5)).await;
     store.append(append(fund(1), 0, [renamed("a")])).await.unwrap();
     tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap();
+}
+
+pub(crate) async fn events_are_read_at_their_positions_and_opened(store: Store) {
+    let contact = StreamId::new(Kind::Contact, Uuid::from_u128(5));
+    store.append(append(fund(1), 0, [renamed("a"), renamed("b")])).await.unwrap();
+    store.append(append(contact, 0, [registered(ContactId(contact.id), "Zoë")])).await.unwrap();
+    let all = all_of(&store).await;
+    let wanted = [all[2].position, Position(1_000_000), all[0].position, Position::START];
+    let read = store.read_at(&wanted).await.unwrap();
+    assert_eq!(read.iter().map(|event| event.id).collect::<Vec<_>>(), [all[2].id, all[0].id]);
+    assert_eq!(read[0].event, registered(ContactId(contact.id), "Zoë"), "opened, as for deciding");
+    assert!(store.read_at(&[]).await.unwrap().is_empty());
 }

@@ -13,6 +13,9 @@ use crate::{
     stored::Stored,
 };
 
+/// How many events are read at once where each is named.
+pub const READ_AT_ONCE: usize = 10_000;
+
 /// The event log. One contract suite runs against every implementation.
 #[async_trait]
 pub trait EventStore: Send + Sync + 'static {
@@ -33,6 +36,10 @@ pub trait EventStore: Send + Sync + 'static {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Recorded>, ReadError>;
+
+    /// The events at these positions, in the order in which they are asked for, personal values opened; of more
+    /// than [`READ_AT_ONCE`] positions only the first. A position at which nothing stands is left out.
+    async fn read_at(&self, positions: &[Position]) -> Result<Vec<Recorded>, ReadError>;
 
     /// The events after a position in global order, personal values left sealed. Only the kinds wanted are
     /// decoded and returned; the page says how far it has read.

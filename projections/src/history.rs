@@ -19,7 +19,7 @@ mod sentence;
 /// The projection.
 pub struct History;
 
-/// Whose history is asked for: a contact's, or one stream's.
+/// Whose history is asked for: a contact's, one stream's, or that of some positions.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Query {
@@ -27,9 +27,30 @@ pub struct Query {
     contact: Option<Uuid>,
     /// Every event of one thing: `deal-<uuid>` or `deal/<uuid>`.
     stream: Option<StreamId>,
+    /// The events at these positions of the log, at most 1,000, with commas between.
+    at: Option<Positions>,
     /// Which end comes first.
     #[serde(default)]
     order: Order,
+}
+
+/// Positions as they stand in a query: `12,15`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+struct Positions(Vec<u64>);
+
+impl TryFrom<String> for Positions {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let positions: Result<Vec<u64>, _> = text.split(',').map(|part| part.trim().parse()).collect();
+        match positions {
+            Ok(positions) if positions.len() <= Page::MOST => Ok(Self(positions)),
+            Ok(_) => Err(format!("at most {} positions can be asked for", Page::MOST)),
+            Err(_) => Err("positions are numbers with commas between: 12,15".to_owned()),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -51,46 +72,46 @@ pub struct View {
 }
 
 /// One event with its envelope.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct HistoryRow {
     /// Its place in the log.
-    position: i64,
+    pub(crate) position: u64,
     /// What it happened to.
-    stream: String,
+    pub(crate) stream: StreamId,
     /// Its number in that stream.
-    revision: i64,
+    pub(crate) revision: u64,
     /// Its id.
-    event: Uuid,
+    pub(crate) event: Uuid,
     /// Its stored name.
-    tag: String,
+    pub(crate) tag: String,
     /// What happened, in one sentence without anything personal.
-    what: String,
+    pub(crate) what: String,
     /// The personal text that belongs to the sentence; empty where it was forgotten.
-    detail: Option<String>,
+    pub(crate) detail: Option<String>,
     /// The event that this one corrects.
-    corrects: Option<Uuid>,
+    pub(crate) corrects: Option<Uuid>,
     /// Who wrote it.
-    by: String,
+    pub(crate) by: String,
     /// For whom.
-    on_behalf_of: Option<String>,
+    pub(crate) on_behalf_of: Option<String>,
     /// Why, in the writer's words; empty where it was forgotten.
-    reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// When it was so, where that was said.
-    occurred_at: Option<DateTime<Utc>>,
+    pub(crate) occurred_at: Option<DateTime<Utc>>,
     /// When it was learnt.
-    recorded_at: DateTime<Utc>,
+    pub(crate) recorded_at: DateTime<Utc>,
     /// The source of an imported fact.
-    source: Option<String>,
+    pub(crate) source: Option<String>,
     /// Its file.
-    file: Option<String>,
+    pub(crate) file: Option<String>,
     /// The line of the file.
-    line: Option<i64>,
+    pub(crate) line: Option<i64>,
     /// The zone in which the source states its times.
-    zone: Option<String>,
+    pub(crate) zone: Option<String>,
     /// What the event belongs to.
-    correlation: Option<Uuid>,
+    pub(crate) correlation: Option<Uuid>,
     /// The event that caused it.
-    causation: Option<Uuid>,
+    pub(crate) causation: Option<Uuid>,
 }
 
 impl Projection for History {
@@ -166,15 +187,16 @@ impl Projection for History {
     }
 
     fn view(tables: &Tables, query: Query, page: &Page) -> Result<Option<View>, ViewError> {
-        let after: Option<i64> = page.after()?;
+        let after: Option<u64> = page.after()?;
         let (comparison, order, start) = match query.order {
             Order::Oldest => (">", "ASC", i64::MIN),
             Order::Newest => ("<", "DESC", i64::MAX),
         };
-        let (start, fetch) = (after.unwrap_or(start), page.fetch() as u64);
+        let start = after.map_or(start, |after| i64::try_from(after).unwrap_or(i64::MAX));
+        let fetch = page.fetch() as u64;
         let rest = format!("position {comparison} ?2 ORDER BY position {order} LIMIT ?3");
-        let mut rows = match (query.contact, query.stream) {
-            (Some(contact), None) => {
+        let mut rows = match (query.contact, query.stream, query.at) {
+            (Some(contact), None, None) => {
                 let number = "SELECT number FROM contacts WHERE contact = ?1";
                 let Some(number) = tables.row(number, [contact], |row| row.get::<_, i64>(0))? else {
                     return Ok(None);
@@ -182,7 +204,7 @@ impl Projection for History {
                 let positions = format!("SELECT position FROM concerned WHERE contact = ?1 AND {rest}");
                 tables.rows(&rows_at(&positions, order), params![number, start, fetch], read_row)?
             }
-            (None, Some(StreamId { kind, id })) => {
+            (None, Some(StreamId { kind, id }), None) => {
                 // Things of two kinds may bear one id, so the tag decides.
                 let theirs = "stream = ?1 AND EXISTS (SELECT 1 FROM words WHERE number = tag
                      AND substr(word, 1, length(?4)) = ?4)";
@@ -194,11 +216,20 @@ impl Projection for History {
                 let positions = format!("SELECT position FROM events WHERE {theirs} AND {rest}");
                 tables.rows(&rows_at(&positions, order), params![id, start, fetch, kind], read_row)?
             }
-            (Some(_), Some(_)) => {
-                return Err(ViewError::query("stream", "goes without `contact`: give one of the two"));
+            (None, None, Some(Positions(positions))) => {
+                let listed = format!("[{}]", positions.iter().map(u64::to_string).collect::<Vec<_>>().join(","));
+                let positions =
+                    format!("SELECT DISTINCT value AS position FROM json_each(?1) WHERE {rest}");
+                tables.rows(&rows_at(&positions, order), params![listed, start, fetch], read_row)?
             }
-            (None, None) => {
+            (None, None, None) => {
                 return Err(ViewError::query("contact", "is missing: give a contact's id, or a `stream`"));
+            }
+            (None, _, Some(_)) | (Some(_), None, Some(_)) => {
+                return Err(ViewError::query("at", "goes alone: leave out `contact` and `stream`"));
+            }
+            (Some(_), Some(_), _) => {
+                return Err(ViewError::query("stream", "goes without `contact`: give one of the two"));
             }
         };
         let next = page.cut(&mut rows, |row| row.position);
@@ -286,8 +317,11 @@ fn rows_at(positions: &str, order: &str) -> String {
 fn read_row(row: &Row<'_>) -> rusqlite::Result<HistoryRow> {
     let moment = |micros: i64| DateTime::from_timestamp_micros(micros).unwrap_or_default();
     let tag: String = row.get(1)?;
-    let kind = tag.split_once('.').map_or(tag.as_str(), |(kind, _)| kind);
-    let stream = format!("{kind}-{}", row.get::<_, Uuid>(2)?);
+    let kind = tag.split_once('.').and_then(|(kind, _)| kind.parse().ok()).ok_or_else(|| {
+        let unknown = format!("`{tag}` is the tag of no kind");
+        rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, unknown.into())
+    })?;
+    let stream = StreamId::new(kind, row.get(2)?);
     Ok(HistoryRow {
         position: row.get(0)?,
         stream,

@@ -4,6 +4,7 @@
 //! A projection is tables, a fold and a question ([`Projection`]); one file and one line in [`all`].
 
 mod amounts;
+mod changes;
 mod check;
 mod column;
 pub mod contacts;
@@ -30,6 +31,7 @@ mod testing;
 mod view;
 mod view_file;
 mod views;
+mod wording;
 /// The worked example of the documentation, compiled and tested so that what stands there is true.
 #[cfg(test)]
 #[path = "../../docs/example/weekdays.rs"]

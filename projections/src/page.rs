@@ -41,6 +41,17 @@ impl Page {
         Self { limit: 10_000_000, cursor: None }
     }
 
+    /// The rows after one, of whose key `after` is told.
+    pub(crate) fn from(limit: usize, after: Option<&impl Serialize>) -> Self {
+        let json = after.and_then(|key| serde_json::to_vec(key).ok());
+        Self { limit, cursor: json.map(|json| URL_SAFE_NO_PAD.encode(json)) }
+    }
+
+    /// Whether the page begins after another one.
+    pub(crate) const fn is_later(&self) -> bool {
+        self.cursor.is_some()
+    }
+
     /// How many rows to fetch: one more than are shown, to know whether there are more.
     pub const fn fetch(&self) -> usize {
         self.limit + 1

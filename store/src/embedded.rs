@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
     Answer, Append, AppendError, CommandKey, EventStore, KeyedAnswer, Keyring, KindSet, Page, Position,
-    ReadError, Recorded, Stored, StreamId,
+    READ_AT_ONCE, ReadError, Recorded, Stored, StreamId,
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
@@ -189,6 +189,11 @@ impl EventStore for EmbeddedStore {
             return Ok(Vec::new());
         }
         self.readers.read_here(|reader, shared| reader.stream(shared, &self.keys, stream, after, limit))
+    }
+
+    async fn read_at(&self, positions: &[Position]) -> Result<Vec<Recorded>, ReadError> {
+        let positions = &positions[..positions.len().min(READ_AT_ONCE)];
+        self.readers.read_here(|reader, _| reader.at(&self.keys, positions))
     }
 
     async fn read_all(&self, after: Position, limit: usize, kinds: KindSet) -> Result<Page, ReadError> {

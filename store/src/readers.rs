@@ -118,6 +118,20 @@ impl Reader {
         Ok(events)
     }
 
+    /// The events at some positions, opened.
+    pub(crate) fn at(&self, keys: &Keys, positions: &[Position]) -> Result<Vec<Recorded>, Failed> {
+        let sql = format!("SELECT {COLUMNS} FROM events WHERE position = ?1");
+        let mut statement = self.log.connection.prepare_cached(&sql)?;
+        let mut events = Vec::with_capacity(positions.len());
+        for position in positions {
+            let mut rows = statement.query([to_stored(position.0)])?;
+            if let Some(row) = rows.next()? {
+                events.push(stored::decode(row, Some(keys as &dyn Keyring))?);
+            }
+        }
+        Ok(events)
+    }
+
     /// Where the events of a stream lie. The tail is asked first: what leaves it meanwhile is in the index.
     fn positions(
         &self,

@@ -2,9 +2,8 @@
 
 use std::fmt::Display;
 
-use chrono::{DateTime, Utc};
 use domain::{
-    Event, EventId, Money, Recorded,
+    Event, EventId, Recorded,
     contact::ContactEvent,
     conversation::{ConversationEvent, Direction, Message},
     deal::{DealCorrection, DealEvent},
@@ -18,11 +17,14 @@ use domain::{
     setting::SettingEvent,
 };
 use rusqlite::params;
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::Said;
-use crate::{projection::ApplyError, tables::Tables};
+use crate::{
+    projection::ApplyError,
+    tables::Tables,
+    wording::{amount, moment, plain},
+};
 
 impl<'a> Said<'a> {
     fn with(mut self, detail: Option<&'a domain::Personal<String>>) -> Self {
@@ -403,53 +405,4 @@ impl Changes {
 
 fn part(before: &str, value: Option<&impl Display>) -> String {
     value.map_or_else(String::new, |value| format!("{before}{value}"))
-}
-
-/// A word of a closed list as people write it.
-fn plain(value: impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word.replace('_', " "),
-        // Closed lists are written as words.
-        Ok(_) | Err(_) => String::new(),
-    }
-}
-
-fn moment(at: DateTime<Utc>) -> String {
-    let text = at.format("%Y-%m-%d %H:%M").to_string();
-    // Most sources know only days.
-    text.strip_suffix(" 00:00").map_or(format!("{text} UTC"), str::to_owned)
-}
-
-/// An amount with its thousands apart: `1,054.00 USD`.
-fn amount(money: Money) -> String {
-    let text = money.to_string();
-    let digits = text.find(['.', ' ']).unwrap_or(text.len());
-    let mut apart = String::with_capacity(text.len() + 4);
-    for (index, letter) in text.char_indices() {
-        let before = index > 0 && index < digits && (digits - index).is_multiple_of(3);
-        if before && !apart.ends_with('-') {
-            apart.push(',');
-        }
-        apart.push(letter);
-    }
-    apart
-}
-
-#[cfg(test)]
-mod tests {
-    use domain::Currency;
-
-    use super::*;
-
-    #[test]
-    fn amounts_are_written_with_their_thousands_apart() {
-        for (minor, expected) in [
-            (105_400, "1,054.00 USD"),
-            (99, "0.99 USD"),
-            (-12_345_600, "-123,456.00 USD"),
-            (100_000_000, "1,000,000.00 USD"),
-        ] {
-            assert_eq!(amount(Money::new(minor, Currency::USD)), expected);
-        }
-    }
 }

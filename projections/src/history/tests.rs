@@ -208,7 +208,7 @@ fn a_thousand_events_of_one_contact_are_read_by_index_alone() {
             break;
         }
     }
-    assert_eq!(seen, (1..=1_000).rev().collect::<Vec<i64>>());
+    assert_eq!(seen, (1..=1_000).rev().collect::<Vec<u64>>());
     for positions in [
         "SELECT position FROM concerned WHERE contact = 1 AND position > 5 ORDER BY position LIMIT 9",
         "SELECT position FROM events WHERE stream = x'00' AND position > 5 ORDER BY position LIMIT 9",
