@@ -189,9 +189,8 @@ pub(crate) struct Fact {
 }
 
 /// A thing as it stands after some of its events.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Thing {
-    pub(crate) id: StreamId,
     fields: BTreeMap<Field, Entry>,
     facts: HashMap<EventId, Fact>,
     numbered: u32,
@@ -221,11 +220,6 @@ pub(crate) struct Changed {
 }
 
 impl Thing {
-    /// A thing to which nothing has happened.
-    pub(crate) fn new(id: StreamId) -> Self {
-        Self { id, fields: BTreeMap::new(), facts: HashMap::new(), numbered: 0 }
-    }
-
     /// Folds its next event; what that changed.
     pub(crate) fn apply(&mut self, recorded: &Recorded) -> Changed {
         let mut told = Told { thing: self, recorded, changed: Changed::default(), number: None };

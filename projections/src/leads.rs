@@ -2,6 +2,7 @@
 //! convert and how long it takes; the leads behind a cell.
 
 mod answer;
+mod behind;
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -17,7 +18,7 @@ use uuid::Uuid;
 use crate::{
     page::Page,
     period::{Month, Period},
-    projection::{ApplyError, Projection, Shows, ViewError},
+    projection::{ApplyError, Behind, Projection, Shows, ViewError},
     tables::Tables,
 };
 use answer::{cells, leads, named};
@@ -204,6 +205,15 @@ impl Projection for Leads {
         let (rows, next) =
             if query.show == Show::Leads { leads(tables, &query, page)? } else { named(cells, page)? };
         Ok(Some(View { totals, rows, next }))
+    }
+
+    fn behind(
+        tables: &Tables,
+        query: Query,
+        group: Option<&str>,
+        page: &Page,
+    ) -> Result<Option<Behind>, ViewError> {
+        behind::behind(tables, &query, group, page).map(Some)
     }
 }
 

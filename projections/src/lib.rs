@@ -14,6 +14,7 @@ pub mod engagement;
 mod follower;
 pub mod giving;
 pub mod history;
+mod journey;
 pub mod leads;
 pub mod moment;
 mod page;
@@ -38,9 +39,13 @@ mod wording;
 mod weekdays;
 
 pub use check::{Checked, Difference};
+pub use journey::{
+    CellReason, CellReasons, Compared, Comparison, Corrected, FieldChange, FieldValue, JOURNEY_READERS, LogState,
+    Moments, Shown, Step, Steps, Subject, Why,
+};
 pub use page::Page;
 pub use past::KnownAt;
-pub use projection::{ApplyError, Projection, Shows, ViewError};
+pub use projection::{ApplyError, Behind, Cause, Projection, Shows, ViewError};
 pub use rebuild::RebuildError;
 pub use rows::Rows;
 pub use snapshot::SNAPSHOT_EVERY;

@@ -1,6 +1,8 @@
 //! Moments as people write them: RFC 3339, or a bare day, which means its end in the organisation's zone.
 
 use chrono::{DateTime, NaiveDate, TimeZone as _, Utc};
+/// A zone in which days are kept.
+pub use chrono_tz::Tz as Zone;
 use chrono_tz::Tz;
 use domain::{Event, EventStore, Kind, ReadError, StreamId, setting::SETTINGS, setting::SettingEvent};
 

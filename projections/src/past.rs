@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use crate::{
     snapshot,
     view_file::{Applied, ViewFile, remove},
-    views::{Answered, AskError, Question, Served, Shared, ask_tables},
+    views::{Answering, AskError, Question, Served, Shared},
 };
 
 /// How many files of the past are kept.
@@ -115,11 +115,12 @@ impl Drop for Asker {
 }
 
 /// Answers a question about the past.
-pub(crate) async fn ask(
+pub(crate) async fn ask<T: Send + 'static>(
     shared: &Arc<Shared>,
     served: &Arc<Served>,
     question: Question,
-) -> Result<Answered, AskError> {
+    answering: Answering<T>,
+) -> Result<T, AskError> {
     let waiting = Arc::clone(&shared.past.waiting).try_acquire_owned().map_err(|_| AskError::Busy)?;
     let known_at = match question.known_at {
         None => None,
@@ -141,7 +142,7 @@ pub(crate) async fn ask(
             None => begin(&shared, &served, &key)?,
         };
         fold(&shared, &mut file.0, &key, &gone)?;
-        let answered = ask_tables(&file.0.tables, &served.view, &question, file.0.progress.position);
+        let answered = answering(&file.0.tables, &served.view, &question, file.0.progress.position);
         *slot = Some(file);
         answered
     });

@@ -18,9 +18,11 @@ use crate::{
     amounts::Amounts,
     page::Page,
     period::{Month, Period},
-    projection::{ApplyError, Projection, Shows, ViewError},
+    projection::{ApplyError, Behind, Projection, Shows, ViewError},
     tables::Tables,
 };
+
+mod behind;
 
 /// The projection.
 pub struct Pipeline;
@@ -204,6 +206,15 @@ impl Projection for Pipeline {
         let (rows, next) =
             if query.show == Show::Deals { deals(tables, &query, page)? } else { named(cells, page)? };
         Ok(Some(View { totals, rows, next }))
+    }
+
+    fn behind(
+        tables: &Tables,
+        query: Query,
+        group: Option<&str>,
+        page: &Page,
+    ) -> Result<Option<Behind>, ViewError> {
+        behind::behind(tables, &query, group, page).map(Some)
     }
 }
 
@@ -450,6 +461,10 @@ fn months_of(period: Option<Period>) -> (i32, i32) {
     period.map_or((i32::MIN, i32::MAX), |period| (period.first.0, period.last.0))
 }
 
+fn moments_of(period: Option<Period>) -> (i64, i64) {
+    period.map_or((i64::MIN, i64::MAX), |Period { first, last }| (first.begins(), Month(last.0 + 1).begins()))
+}
+
 fn month_name(month: i32) -> String {
     if month == NOT_CLOSED { String::new() } else { Month(month).to_string() }
 }
@@ -464,12 +479,7 @@ fn named(cells: BTreeMap<String, Cell>, page: &Page) -> Result<(Vec<ViewRow>, Op
 
 fn deals(tables: &Tables, query: &Query, page: &Page) -> Result<(Vec<ViewRow>, Option<String>), ViewError> {
     let after: Option<Uuid> = page.after()?;
-    let moments = |period: Option<Period>| {
-        period.map_or((i64::MIN, i64::MAX), |Period { first, last }| {
-            (first.begins(), Month(last.0 + 1).begins())
-        })
-    };
-    let ((from, to), (closed_from, closed_to)) = (moments(query.opened), moments(query.closed));
+    let ((from, to), (closed_from, closed_to)) = (moments_of(query.opened), moments_of(query.closed));
     let sql = "SELECT stage, outcome, minor, currency, owner, product, contact, opened_at, closed_at, deal, name, team, region
          FROM deals LEFT JOIN members ON member = owner
          WHERE (?1 IS NULL OR stage = ?1) AND (?2 IS NULL OR owner = ?2) AND (?3 IS NULL OR team = ?3)

@@ -1,6 +1,6 @@
 //! The shape of a projection: tables, a fold and a question. The runtime gives the rest.
 
-use domain::{Kind, Recorded, Role};
+use domain::{Kind, Recorded, Role, StreamId};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -39,6 +39,39 @@ pub trait Projection: Send + Sync + 'static {
 
     /// Answers a question from the tables; `None` where what is asked about does not exist.
     fn view(tables: &Tables, query: Self::Query, page: &Page) -> Result<Option<Self::View>, ViewError>;
+
+    /// The things behind a cell of the answer: those counted in the row whose `group` is given, or in all rows;
+    /// `None` where the view cannot say.
+    fn behind(
+        _tables: &Tables,
+        _query: Self::Query,
+        _group: Option<&str>,
+        _page: &Page,
+    ) -> Result<Option<Behind>, ViewError> {
+        Ok(None)
+    }
+}
+
+/// A page of the things behind a cell.
+#[derive(Debug, Default)]
+pub struct Behind {
+    /// How many things the cell itself counts.
+    pub count: i64,
+    /// The things, in a fixed order.
+    pub causes: Vec<Cause>,
+    /// The cursor of the next page.
+    pub next: Option<String>,
+}
+
+/// One thing behind a cell, and the fields by which it got there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// The thing.
+    pub thing: StreamId,
+    /// The fields of the thing that decide in which cell it counts; none where every event does.
+    pub fields: Vec<String>,
+    /// A field of another thing that decides too: the region of the owner of a deal.
+    pub through: Option<(StreamId, String)>,
 }
 
 /// What the rows of a view are.

@@ -7,7 +7,7 @@ use schemars::{Schema, SchemaGenerator};
 
 use crate::{
     page::Page,
-    projection::{ApplyError, Projection, Shows, ViewError},
+    projection::{ApplyError, Behind, Projection, Shows, ViewError},
     tables::Tables,
 };
 
@@ -54,6 +54,7 @@ pub(crate) struct AnyView {
     pub(crate) apply: fn(&Tables, &Recorded) -> Result<(), ApplyError>,
     /// The answer as JSON text, in the order in which the type declares its members.
     pub(crate) view: fn(&Tables, &str, &Page) -> Result<Option<String>, ViewError>,
+    pub(crate) behind: fn(&Tables, &str, Option<&str>, &Page) -> Result<Option<Behind>, ViewError>,
 }
 
 impl AnyView {
@@ -79,6 +80,7 @@ impl AnyView {
                 let json = view.map(|view| serde_json::to_string(&view)).transpose();
                 json.map_err(|error| ViewError::Query { field: None, message: error.to_string() })
             },
+            behind: |tables, query, group, page| P::behind(tables, read_query(query)?, group, page),
         }
     }
 }

@@ -121,6 +121,8 @@ pub struct Question {
     pub as_of: Option<DateTime<Utc>>,
     /// Only what was recorded by then.
     pub known_at: Option<KnownAt>,
+    /// Where what stands behind the answer is asked for: only behind the row of this group.
+    pub group: Option<String>,
 }
 
 /// An answer.
@@ -249,12 +251,21 @@ impl Views {
 
     /// Answers a question.
     pub async fn ask(&self, question: Question) -> Result<Answered, AskError> {
+        self.ask_with(question, ask_tables).await
+    }
+
+    /// Answers a question in a way of its own.
+    pub(crate) async fn ask_with<T: Send + 'static>(
+        &self,
+        question: Question,
+        answering: Answering<T>,
+    ) -> Result<T, AskError> {
         let served = Arc::clone(self.shared.find(&question.view)?);
         if let Some(after) = question.after {
             served.wait_for(after, self.head(), PATIENCE).await?;
         }
         if question.as_of.is_some() || question.known_at.is_some() {
-            return crate::past::ask(&self.shared, &served, question).await;
+            return crate::past::ask(&self.shared, &served, question, answering).await;
         }
         // Read before the question's transaction begins: what the answer holds is never older than this.
         let at_least = served.status.borrow().position;
@@ -267,7 +278,7 @@ impl Views {
             return Err(AskError::Building { view: question.view, position, head: self.head() });
         };
         let keyring = Arc::clone(&self.shared.keyring);
-        let ask = move || generation.ask(&served.view, &question, at_least, &keyring);
+        let ask = move || generation.ask(&served.view, &question, at_least, &keyring, answering);
         match tokio::task::spawn_blocking(ask).await {
             Ok(answer) => answer,
             Err(error) => Err(AskError::Stopped(error.to_string())),
@@ -452,19 +463,20 @@ fn belongs(file: &ViewFile, shared: &Shared) -> bool {
 }
 
 impl Generation {
-    fn ask(
+    fn ask<T>(
         &self,
         view: &AnyView,
         question: &Question,
         at_least: Position,
         keyring: &Arc<dyn Keyring>,
-    ) -> Result<Answered, AskError> {
+        answering: Answering<T>,
+    ) -> Result<T, AskError> {
         let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let tables = match kept {
             Some(tables) => tables,
             None => ViewFile::open_to_ask(&self.path, Arc::clone(keyring))?,
         };
-        let answered = ask_tables(&tables, view, question, at_least);
+        let answered = answering(&tables, view, question, at_least);
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         if readers.len() < KEPT_READERS {
             readers.push(tables);
@@ -483,6 +495,9 @@ impl Generation {
         Ok(())
     }
 }
+
+/// A way of answering from tables that hold at least what stands up to a position.
+pub(crate) type Answering<T> = fn(&Tables, &AnyView, &Question, Position) -> Result<T, AskError>;
 
 /// Asks within one read transaction, so that position and rows belong together.
 pub(crate) fn ask_tables(

@@ -26,6 +26,7 @@ mod disclosure;
 mod documentation;
 mod events;
 mod health;
+mod history;
 mod ledger;
 mod metrics;
 mod openapi;
@@ -80,6 +81,10 @@ pub fn router(rapport: Arc<Rapport>, trust: Trust, ending: CancellationToken) ->
         .route("/commands", post(commands::batch).layer(DefaultBodyLimit::max(BATCH_LIMIT)))
         .route("/views", get(views::list))
         .route("/views/{name}", get(views::ask).post(views::ask_in_private))
+        .route("/views/{name}/why", get(history::why_cell))
+        .route("/history/{kind}/{id}", get(history::steps))
+        .route("/history/{kind}/{id}/compare", get(history::compare))
+        .route("/history/{kind}/{id}/why", get(history::why))
         .route("/openapi.json", get(openapi::document))
         .route("/docs", get(documentation::page))
         .route("/metrics", get(metrics::metrics))

@@ -86,7 +86,12 @@ async fn answer(
     let wants_csv =
         headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(wants_csv);
     let intent = Intent::of(caller, headers, wants_csv)?;
-    let answered = app.rapport.views.ask(question(app, name, query).await?).await?;
+    let question = question(app, name, query).await?;
+    if question.group.is_some() {
+        let detail = "names a cell whose reasons are asked for: it goes with `/why` only";
+        return Err(Problem::malformed(detail).at(Some("group".to_owned())));
+    }
+    let answered = app.rapport.views.ask(question).await?;
     if intent.is_recorded(caller)
         && let Some(showing) = disclosure::of_view(&view, query, answered.position, &answered.json)
     {
@@ -126,8 +131,8 @@ fn csv(json: &str) -> Result<Response, Problem> {
     Ok(response)
 }
 
-/// Splits the parameters that every view understands from those of this one.
-async fn question(app: &App, view: String, query: &str) -> Result<Question, Problem> {
+/// Splits the parameters that every view understands from those of this one. `group` names a cell.
+pub(super) async fn question(app: &App, view: String, query: &str) -> Result<Question, Problem> {
     if query.len() > QUERY_LIMIT {
         return Err(Problem::malformed(format!("the parameters may have {QUERY_LIMIT} bytes")));
     }
@@ -135,7 +140,7 @@ async fn question(app: &App, view: String, query: &str) -> Result<Question, Prob
     let (mut limit, mut cursor, mut rest) = (None, None, Vec::new());
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if !matches!(name, "after" | "as_of" | "known_at" | "cursor" | "limit") {
+        if !matches!(name, "after" | "as_of" | "known_at" | "cursor" | "limit" | "group") {
             rest.push(pair);
             continue;
         }
@@ -144,6 +149,7 @@ async fn question(app: &App, view: String, query: &str) -> Result<Question, Prob
             "after" => question.after = Some(Position(number(name, &value)?)),
             "limit" => limit = Some(usize::try_from(number(name, &value)?).unwrap_or(usize::MAX)),
             "cursor" => cursor = Some(value),
+            "group" => question.group = Some(value),
             _ => {
                 let zone = app
                     .rapport

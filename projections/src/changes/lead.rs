@@ -10,6 +10,7 @@ pub(super) fn tell(told: &mut Told<'_>, event: &LeadEvent) {
             told.is("contact", Value::thing(Kind::Contact, contact.0));
             told.is("status", "new");
             told.is("source", source);
+            told.is("captured", told.recorded.happened_at());
             told.may_be("interest", interest.as_ref());
             told.may_be("conversation", conversation.map(|id| Value::thing(Kind::Conversation, id.0)));
         }

@@ -78,15 +78,17 @@ pub(super) fn named(
     Ok((rows.into_iter().map(ViewRow::Cell).collect(), next))
 }
 
+pub(super) fn moments_of(period: Option<Period>) -> (i64, i64) {
+    period.map_or((i64::MIN, i64::MAX), |Period { first, last }| (first.begins(), Month(last.0 + 1).begins()))
+}
+
 pub(super) fn leads(
     tables: &Tables,
     query: &Query,
     page: &Page,
 ) -> Result<(Vec<ViewRow>, Option<String>), ViewError> {
     let after: Option<Uuid> = page.after()?;
-    let (from, to) = query
-        .captured
-        .map_or((i64::MIN, i64::MAX), |Period { first, last }| (first.begins(), Month(last.0 + 1).begins()));
+    let (from, to) = moments_of(query.captured);
     let sql =
         "SELECT status, because, source, owner, contact, score, deal, captured_at, converted_at, lead, name
          FROM leads LEFT JOIN members ON member = owner

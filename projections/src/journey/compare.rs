@@ -1,0 +1,190 @@
+//! Two moments compared: every field that is not what it was, and the events between.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use chrono::{DateTime, Utc};
+use domain::{Kind, Position, Recorded, StreamId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AskError, FieldChange, Horizon, LOOKED_THROUGH, Names, Shared, Shown, Step, Subject, Views, is_of_many,
+    on_a_thread,
+};
+use crate::{
+    changes::{Change, Changed, Thing},
+    page::Page,
+    past::KnownAt,
+    projection::ViewError,
+};
+
+/// Which two moments are compared. What the other time is, is the same for both.
+#[derive(Clone, Copy, Debug)]
+pub enum Moments {
+    /// What had happened by then and then.
+    AsOf(DateTime<Utc>, DateTime<Utc>),
+    /// What was recorded by then and then.
+    KnownAt(KnownAt, KnownAt),
+}
+
+/// What is different between two moments.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Comparison {
+    /// Whose journey it is.
+    pub thing: StreamId,
+    /// What they are called at the later moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Shown>,
+    /// Everything that is different; for a contact also the things that concern them.
+    pub things: Vec<Compared>,
+    /// The events between, in the order in which they were recorded, at most 1,000.
+    pub rows: Vec<Step>,
+    /// How many more of them there are.
+    pub more: usize,
+}
+
+/// What is different about one thing.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Compared {
+    /// The thing.
+    pub thing: StreamId,
+    /// What it is called at the later moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Shown>,
+    /// Its fields at the earlier and at the later moment, where they differ.
+    pub changes: Vec<FieldChange>,
+}
+
+impl Views {
+    /// What is different between two moments. `subject` holds the other time, where it is given.
+    pub async fn compare(
+        &self,
+        subject: Subject,
+        moments: Moments,
+        after: Option<Position>,
+    ) -> Result<Comparison, AskError> {
+        self.see(after).await?;
+        let shared = Arc::clone(&self.shared);
+        let (earlier, later) = match moments {
+            Moments::AsOf(from, to) => {
+                (Subject { as_of: Some(from), ..subject }, Subject { as_of: Some(to), ..subject })
+            }
+            Moments::KnownAt(from, to) => {
+                (Subject { known_at: Some(from), ..subject }, Subject { known_at: Some(to), ..subject })
+            }
+        };
+        let (earlier, later) = (shared.horizon(earlier).await?, shared.horizon(later).await?);
+        if earlier.as_of > later.as_of || earlier.known_at > later.known_at {
+            return Err(ViewError::query("from", "must not come after `to`").into());
+        }
+        let positions = self.positions(subject.thing).await?;
+        let reader = Arc::clone(&shared);
+        let mut told =
+            on_a_thread(move || tell(&reader, subject.thing, &positions, earlier, later)).await?;
+        let more = told.between.len().saturating_sub(Page::MOST);
+        told.between.truncate(Page::MOST);
+        let rows = self.rows_at(&told.between).await?;
+        on_a_thread(move || {
+            let mut names = Names::new(&shared, later);
+            let name = names.of(subject.thing);
+            let things = told.things.iter().map(|(thing, changes)| Compared {
+                thing: *thing,
+                name: names.of(*thing),
+                changes: changes.iter().map(|change| names.change(change)).collect(),
+            });
+            let things = things.collect();
+            let rows = rows.into_iter().map(|row| {
+                let changed = told.changed.remove(&row.position).unwrap_or_default();
+                names.step(row, &changed)
+            });
+            let rows = rows.collect();
+            names.failure()?;
+            Ok(Comparison { thing: subject.thing, name, things, rows, more })
+        })
+        .await
+    }
+
+    /// Where every event that concerns a contact stands; nothing for other things, whose stream is read whole.
+    async fn positions(&self, thing: StreamId) -> Result<Vec<Position>, AskError> {
+        if thing.kind != Kind::Contact {
+            return Ok(Vec::new());
+        }
+        let (rows, more) = self.all_rows(Subject { thing, as_of: None, known_at: None }).await?;
+        if more {
+            let message = format!("more than {LOOKED_THROUGH} events concern this contact, too many to compare");
+            return Err(ViewError::Query { field: None, message }.into());
+        }
+        Ok(rows.into_iter().map(|row| Position(row.position)).collect())
+    }
+}
+
+struct Told {
+    things: Vec<(StreamId, Vec<Change>)>,
+    between: Vec<Position>,
+    changed: HashMap<u64, Changed>,
+}
+
+fn tell(
+    shared: &Shared,
+    subject: StreamId,
+    positions: &[Position],
+    earlier: Horizon,
+    later: Horizon,
+) -> Result<Told, AskError> {
+    let concerning = match subject.kind {
+        Kind::Contact => shared.at(positions)?,
+        _ => shared.stream(subject, u64::MAX)?,
+    };
+    if !concerning.iter().any(|recorded| later.sees(recorded)) {
+        return Err(AskError::NotFound);
+    }
+    let is_between = |recorded: &&Recorded| later.sees(recorded) && !earlier.sees(recorded);
+    let between: BTreeSet<Position> =
+        concerning.iter().filter(is_between).map(|recorded| recorded.position).collect();
+    // Only what something happened to can be different.
+    let touched: BTreeSet<StreamId> =
+        concerning.iter().filter(is_between).map(|recorded| recorded.stream).collect();
+    let mut streams: BTreeMap<StreamId, Vec<Recorded>> = BTreeMap::new();
+    for recorded in concerning.into_iter().filter(|recorded| touched.contains(&recorded.stream)) {
+        streams.entry(recorded.stream).or_default().push(recorded);
+    }
+    let mut told = Told { things: Vec::new(), between: between.into_iter().collect(), changed: HashMap::new() };
+    for (stream, found) in streams {
+        let whole = stream == subject || is_of_many(subject, stream);
+        let events = if whole { found } else { shared.stream(stream, u64::MAX)? };
+        let mut now = Thing::default();
+        let seen = events.partition_point(|recorded| earlier.sees(recorded));
+        let (seen_earlier, rest) = events.split_at(seen);
+        for recorded in seen_earlier {
+            now.apply(recorded);
+        }
+        let before = now.clone();
+        for recorded in rest.iter().take_while(|recorded| later.sees(recorded)) {
+            told.changed.insert(recorded.position.0, now.apply(recorded));
+        }
+        let changes = differences(&before, &now);
+        if !changes.is_empty() {
+            told.things.push((stream, changes));
+        }
+    }
+    // The thing itself comes first, and then the others as they came to be.
+    told.things.sort_by_key(|(stream, _)| *stream != subject);
+    Ok(told)
+}
+
+/// The fields that are not what they were.
+fn differences(before: &Thing, now: &Thing) -> Vec<Change> {
+    let changes = now.standing().into_iter().filter_map(|standing| {
+        let was = before.field(standing.field);
+        let values = was.as_ref().map_or(&[][..], |was| was.values);
+        // Of two forgotten values nobody can see that they differ; but an event said so.
+        let touched = was.as_ref().is_none_or(|was| was.because != standing.because);
+        let change =
+            Change { field: standing.field.clone(), before: values.to_vec(), after: standing.values.to_vec() };
+        (touched && !change.is_repetition()).then_some(change)
+    });
+    changes.collect()
+}

@@ -1,0 +1,134 @@
+//! Why is a field what it is? The event that last changed it, with everything that is known of that event, and
+//! those that changed it before.
+
+use std::sync::Arc;
+
+use domain::{Position, StreamId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{AskError, FieldValue, Names, Shown, Step, Subject, Views, on_a_thread};
+use crate::{
+    changes::{Changed, Field, Thing},
+    history::{History, HistoryRow},
+    projection::{Projection as _, ViewError},
+    views::Question,
+};
+
+/// How many earlier changes are told.
+const EARLIER: usize = 100;
+/// How many fields are named to whoever asks for one that there is not.
+const NAMED: usize = 40;
+
+/// Why a field is what it is.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Why {
+    /// The thing.
+    pub thing: StreamId,
+    /// What it is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Shown>,
+    /// The field as it stands.
+    #[serde(flatten)]
+    pub field: FieldValue,
+    /// The event that made it so.
+    pub event: Step,
+    /// The events that changed it before, the latest first.
+    pub earlier: Vec<Step>,
+    /// How many more of them there are.
+    pub more: usize,
+}
+
+impl Views {
+    /// Why a field of a thing is what it is, as of a moment.
+    pub async fn why(
+        &self,
+        subject: Subject,
+        field: &str,
+        after: Option<Position>,
+    ) -> Result<Why, AskError> {
+        self.see(after).await?;
+        let shared = Arc::clone(&self.shared);
+        let horizon = shared.horizon(subject).await?;
+        let (reader, wanted) = (Arc::clone(&shared), field.to_owned());
+        let mut told = on_a_thread(move || {
+            let events = reader.stream(subject.thing, u64::MAX)?;
+            let mut thing = Thing::default();
+            let seen = events.iter().take_while(|recorded| horizon.sees(recorded));
+            let changed: Vec<_> =
+                seen.map(|recorded| (recorded.position, thing.apply(recorded))).collect();
+            let field = find(&thing, &wanted)?;
+            let of_it = |(_, changed): &(Position, Changed)| {
+                changed.changes.iter().any(|change| change.field == field && !change.is_repetition())
+            };
+            let changed = changed.into_iter().filter(of_it).collect();
+            Ok(Told { thing, field, changed })
+        })
+        .await?;
+        let more = told.changed.len().saturating_sub(EARLIER + 1);
+        told.changed.drain(..more);
+        let positions: Vec<_> = told.changed.iter().map(|(position, _)| *position).collect();
+        let rows = self.rows_at(&positions).await?;
+        on_a_thread(move || {
+            let mut names = Names::new(&shared, horizon);
+            let name = names.of(subject.thing);
+            let mut steps = told.steps(&mut names, rows);
+            let field = told.thing.field(&told.field).map(|standing| names.field(&standing));
+            names.failure()?;
+            // Whatever has a value, or has lost it, has been changed by some event.
+            let (Some(field), Some(event)) = (field, steps.pop()) else { return Err(AskError::NotFound) };
+            steps.reverse();
+            Ok(Why { thing: subject.thing, name, field, event, earlier: steps, more })
+        })
+        .await
+    }
+
+    /// Waits until the view of history has seen a position.
+    pub(super) async fn see(&self, after: Option<Position>) -> Result<(), AskError> {
+        if after.is_some() {
+            // No event stands at the beginning; what counts is the waiting.
+            let (view, query) = (History::NAME.to_owned(), "at=0".to_owned());
+            let question = Question { view, query, after, ..Question::default() };
+            self.rows(question).await?;
+        }
+        Ok(())
+    }
+}
+
+struct Told {
+    thing: Thing,
+    field: Field,
+    /// The events that changed it, the latest last.
+    changed: Vec<(Position, Changed)>,
+}
+
+impl Told {
+    fn steps(&self, names: &mut Names<'_>, rows: Vec<HistoryRow>) -> Vec<Step> {
+        let of = |row: &HistoryRow| self.changed.iter().find(|(position, _)| position.0 == row.position);
+        rows.into_iter()
+            .map(|row| {
+                let changed = of(&row).map(|(_, changed)| changed.clone()).unwrap_or_default();
+                names.step(row, &changed)
+            })
+            .collect()
+    }
+}
+
+/// The field that is meant: by its whole name, or by the end of it where only one ends so (`email`).
+fn find(thing: &Thing, wanted: &str) -> Result<Field, AskError> {
+    let standing = thing.standing();
+    if standing.is_empty() {
+        return Err(AskError::NotFound);
+    }
+    let exact = standing.iter().find(|one| one.field.to_string() == wanted);
+    let ending = format!(" {wanted}");
+    let mut similar = standing.iter().filter(|one| one.field.to_string().ends_with(&ending));
+    let found = exact.or_else(|| similar.next().filter(|_| similar.next().is_none()));
+    if let Some(found) = found {
+        return Ok(found.field.clone());
+    }
+    let names: Vec<_> = standing.iter().take(NAMED).map(|one| one.field.to_string()).collect();
+    let and_more = if standing.len() > NAMED { ", …" } else { "" };
+    let message = format!("was never spoken of; there are: {}{and_more}", names.join(", "));
+    Err(ViewError::query("field", message).into())
+}
