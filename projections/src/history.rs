@@ -75,43 +75,43 @@ pub struct View {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct HistoryRow {
     /// Its place in the log.
-    pub(crate) position: u64,
+    pub position: u64,
     /// What it happened to.
-    pub(crate) stream: StreamId,
+    pub stream: StreamId,
     /// Its number in that stream.
-    pub(crate) revision: u64,
+    pub revision: u64,
     /// Its id.
-    pub(crate) event: Uuid,
+    pub event: Uuid,
     /// Its stored name.
-    pub(crate) tag: String,
+    pub tag: String,
     /// What happened, in one sentence without anything personal.
-    pub(crate) what: String,
+    pub what: String,
     /// The personal text that belongs to the sentence; empty where it was forgotten.
-    pub(crate) detail: Option<String>,
+    pub detail: Option<String>,
     /// The event that this one corrects.
-    pub(crate) corrects: Option<Uuid>,
+    pub corrects: Option<Uuid>,
     /// Who wrote it.
-    pub(crate) by: String,
+    pub by: String,
     /// For whom.
-    pub(crate) on_behalf_of: Option<String>,
+    pub on_behalf_of: Option<String>,
     /// Why, in the writer's words; empty where it was forgotten.
-    pub(crate) reason: Option<String>,
+    pub reason: Option<String>,
     /// When it was so, where that was said.
-    pub(crate) occurred_at: Option<DateTime<Utc>>,
+    pub occurred_at: Option<DateTime<Utc>>,
     /// When it was learnt.
-    pub(crate) recorded_at: DateTime<Utc>,
+    pub recorded_at: DateTime<Utc>,
     /// The source of an imported fact.
-    pub(crate) source: Option<String>,
+    pub source: Option<String>,
     /// Its file.
-    pub(crate) file: Option<String>,
+    pub file: Option<String>,
     /// The line of the file.
-    pub(crate) line: Option<i64>,
+    pub line: Option<i64>,
     /// The zone in which the source states its times.
-    pub(crate) zone: Option<String>,
+    pub zone: Option<String>,
     /// What the event belongs to.
-    pub(crate) correlation: Option<Uuid>,
+    pub correlation: Option<Uuid>,
     /// The event that caused it.
-    pub(crate) causation: Option<Uuid>,
+    pub causation: Option<Uuid>,
 }
 
 impl Projection for History {

@@ -39,6 +39,7 @@ mod wording;
 mod weekdays;
 
 pub use check::{Checked, Difference};
+pub use history::HistoryRow;
 pub use journey::{
     CellReason, CellReasons, Compared, Comparison, Corrected, FieldChange, FieldValue, JOURNEY_READERS, LogState,
     Moments, Shown, Step, Steps, Subject, Why,

@@ -13,14 +13,17 @@ mod disclosures;
 mod events;
 mod export;
 mod history;
+mod history_page;
 mod import;
 mod rebuild;
 mod serve;
+mod steps;
 mod table;
 mod token;
 mod verify;
 mod view;
 mod views;
+mod why;
 
 /// An event-sourced Social CRM: every interaction is an immutable event, everything else is computed from them.
 #[derive(Parser)]
@@ -39,6 +42,7 @@ Examples:
   rapport import csv sales.csv --map maven-opportunities  turn a file into events
   rapport view pipeline by=region --as-of 2017-06-30      ask a view about any moment
   rapport history contact/5f0c0e6e-…                      everything that concerns a contact
+  rapport why deal/5f0c0e6e-… stage                       the event behind it, its writer, its reason
   rapport token create ann --role staff                   let somebody in
   rapport verify                                          prove that nothing was altered";
 
@@ -73,6 +77,7 @@ enum Command {
     Serve(serve::Serve),
     Import(import::Import),
     History(history::History),
+    Why(why::Why),
     Events(events::Events),
     View(view::View),
     Views(views::Views),
@@ -98,6 +103,7 @@ pub fn run() -> ExitCode {
             Command::Serve(serve) => serve.run(&shared).await,
             Command::Import(import) => import.run(&shared).await,
             Command::History(history) => history.run(&shared).await,
+            Command::Why(why) => why.run(&shared).await,
             Command::Events(events) => events.run(&shared).await,
             Command::View(view) => view.run(&shared).await,
             Command::Views(views) => views.run(&shared).await,

@@ -91,7 +91,7 @@ fn is_number(cell: &str) -> bool {
 }
 
 /// A text without what would move the cursor, colour the screen or turn the reading direction.
-fn tame(text: &str) -> String {
+pub(super) fn tame(text: &str) -> String {
     let wild = |character: char| {
         character.is_control()
             || matches!(character, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')

@@ -83,7 +83,8 @@ pub(super) async fn ask(door: &Door, view: &str, pairs: &[(String, String)]) -> 
     Ok(serde_json::from_str(&answer.text)?)
 }
 
-fn path(view: &str) -> anyhow::Result<String> {
+/// The path of a view.
+pub(super) fn path(view: &str) -> anyhow::Result<String> {
     if view.is_empty()
         || !view.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
     {

@@ -1,0 +1,288 @@
+//! A history as a page that people read, print and file: one file, no script, nothing from outside.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use projections::{FieldChange, FieldValue, Shown, Step, Steps};
+
+use super::steps::{happened_at, learnt_later, origin, reason, said_by, when};
+
+/// What stands on the page.
+pub(super) struct Sheet<'a> {
+    pub(super) steps: &'a Steps,
+    pub(super) as_of: Option<&'a str>,
+    pub(super) known_at: Option<&'a str>,
+    pub(super) printed_by: &'a str,
+    pub(super) printed_at: DateTime<Utc>,
+    /// The signed checkpoint of the ledger, where there is one.
+    pub(super) checkpoint: Option<String>,
+}
+
+const STYLE: &str = include_str!("history_page.css");
+
+/// The page.
+pub(super) fn page(sheet: &Sheet<'_>) -> Markup {
+    let title = title(sheet.steps);
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
+                meta name="referrer" content="no-referrer";
+                title { "History of " (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                // The head of a table is repeated on every printed page.
+                table.sheet {
+                    thead { tr { td { div.running { span { "History of " (title) } span { (sheet.steps.thing) } } } } }
+                    tbody { tr { td { main { (content(sheet, &title)) } } } }
+                }
+            }
+        }
+    }
+}
+
+fn content(sheet: &Sheet<'_>, title: &str) -> Markup {
+    let steps = sheet.steps;
+    html! {
+        header {
+            p.kind { (capital(steps.thing.kind.word())) }
+            h1 { "History of " (title) }
+            p.soft { (moment_told(sheet)) }
+        }
+        (summary(steps))
+        h2 { "What happened, in the order in which it was recorded" }
+        (events(&steps.rows))
+        @if steps.next.is_some() {
+            p.notice { "There are more events than fit on one page: ask for an earlier moment for the rest." }
+        }
+        (foot(sheet))
+    }
+}
+
+/// What the contact or thing is called.
+fn title(steps: &Steps) -> String {
+    match &steps.name {
+        Some(Shown { text: Some(text), .. }) => text.clone(),
+        Some(_) => format!("an erased {}", steps.thing.kind),
+        None => format!("{} {}", steps.thing.kind, short(&steps.thing.id.to_string())),
+    }
+}
+
+/// As of when, in words.
+fn moment_told(sheet: &Sheet<'_>) -> String {
+    let size = sheet.steps.log.size;
+    match (sheet.as_of, sheet.known_at) {
+        (None, None) => format!("Everything that was recorded up to event {size} of the log."),
+        (Some(as_of), None) => {
+            format!("What had happened by {as_of}, as it was known at event {size} of the log.")
+        }
+        (None, Some(_)) => format!("What was recorded by {}.", known(sheet)),
+        (Some(as_of), Some(_)) => format!("What had happened by {as_of}, of what was recorded by {}.", known(sheet)),
+    }
+}
+
+fn known(sheet: &Sheet<'_>) -> String {
+    let size = sheet.steps.log.size;
+    match sheet.known_at {
+        Some(text) if text.parse::<u64>().is_err() => format!("{text} (event {size} of the log)"),
+        _ => format!("event {size} of the log"),
+    }
+}
+
+/// How everything stands, and how much there is.
+fn summary(steps: &Steps) -> Markup {
+    let corrections = steps.rows.iter().filter(|step| step.corrected.is_some()).count();
+    let days = || steps.rows.iter().map(|step| happened_at(&step.row));
+    let standing = steps.standing.iter().filter(|field| !field.values.is_empty());
+    html! {
+        section.card {
+            dl {
+                @for field in standing { (fact(field)) }
+                div {
+                    dt { "events" }
+                    dd {
+                        (steps.rows.len())
+                        @if let (Some(first), Some(last)) = (days().min(), days().max()) {
+                            ", " (day(first)) " to " (day(last))
+                        }
+                        @if corrections > 0 { ", " (corrections) @if corrections == 1 { " of them a correction" } @else { " of them corrections" } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn fact(field: &FieldValue) -> Markup {
+    html! { div { dt { (field.label) } dd { (values(&field.values)) } } }
+}
+
+/// Every event, those of one month under one heading.
+fn events(steps: &[Step]) -> Markup {
+    let numbers: HashMap<u64, usize> =
+        steps.iter().zip(1..).map(|(step, number)| (step.row.position, number)).collect();
+    let corrected_by: HashMap<u64, usize> = steps
+        .iter()
+        .zip(1..)
+        .filter_map(|(step, number)| Some((step.corrected?.position.0, number)))
+        .collect();
+    html! {
+        ol.events {
+            @for (step, number) in steps.iter().zip(1..) {
+                (event(step, number, &numbers, corrected_by.get(&step.row.position).copied()))
+            }
+        }
+    }
+}
+
+fn event(step: &Step, number: usize, numbers: &HashMap<u64, usize>, corrected_by: Option<usize>) -> Markup {
+    let row = &step.row;
+    let class = if step.corrected.is_some() { "correction" } else if corrected_by.is_some() { "corrected" } else { "" };
+    html! {
+        li id={ "step-" (number) } class=(class) {
+            div.when { span.number { (number) } time datetime=(happened_at(row).to_rfc3339()) { (when(happened_at(row))) } }
+            div.what {
+                h3 { (capital(&short_ids(&row.what))) }
+                @if let Some(corrected) = step.corrected {
+                    p.tie {
+                        "Corrects "
+                        (link(numbers.get(&corrected.position.0).copied(), &format!("what was said of {}", day(corrected.happened_at))))
+                    }
+                }
+                @if let Some(by) = corrected_by { p.tie { "Corrected later by " (link(Some(by), "")) } }
+                (changes(&step.changes))
+                (envelope(step))
+            }
+        }
+    }
+}
+
+fn link(number: Option<usize>, otherwise: &str) -> Markup {
+    html! {
+        @match number {
+            Some(number) => a href={ "#step-" (number) } { "no. " (number) },
+            None => (otherwise),
+        }
+    }
+}
+
+fn changes(changes: &[FieldChange]) -> Markup {
+    html! {
+        @if changes.is_empty() {
+            p.soft { "Nothing on record changed." }
+        } @else {
+            table.changes {
+                @for change in changes {
+                    tr {
+                        th scope="row" { (change.label) }
+                        @if change.unchanged {
+                            td { (values(&change.after)) " " span.soft { "(as before)" } }
+                        } @else if change.before.is_empty() {
+                            td { ins { (values(&change.after)) } }
+                        } @else if change.after.is_empty() {
+                            td { del { (values(&change.before)) } span.arrow { " → " } span.soft { "none" } }
+                        } @else {
+                            td { del { (values(&change.before)) } span.arrow { " → " } ins { (values(&change.after)) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Who says so, why, from where, and when it was learnt.
+fn envelope(step: &Step) -> Markup {
+    let row = &step.row;
+    html! {
+        p.envelope {
+            span { "Said by " b { (said_by(row)) } }
+            @if let Some(origin) = origin(row) { span { "from " (origin) } }
+            @if row.occurred_at.is_some() && learnt_later(row) { span { "learnt " (day(row.recorded_at)) } }
+            span.place { "event " (row.position) " of the log" }
+        }
+        @match reason(row) {
+            Some(reason) if reason.is_empty() => p.reason { "Reason: " (erased()) },
+            Some(reason) => p.reason { "Reason: " (reason) },
+            None => {}
+        }
+    }
+}
+
+fn values(shown: &[Shown]) -> Markup {
+    html! {
+        @if shown.is_empty() { span.soft { "none" } }
+        @for (index, value) in shown.iter().enumerate() {
+            @if index > 0 { "; " }
+            @match &value.text {
+                Some(text) => span.value { (short_ids(text)) },
+                None => (erased()),
+            }
+            @if let Some(note) = &value.note { " " span.soft { "(" (note) ")" } }
+        }
+    }
+}
+
+fn erased() -> Markup {
+    html! { em.erased { "erased" } }
+}
+
+fn foot(sheet: &Sheet<'_>) -> Markup {
+    let log = sheet.steps.log;
+    html! {
+        footer {
+            h2 { "What this page rests on" }
+            p {
+                "Written for " b { (sheet.printed_by) } " on " (sheet.printed_at.format("%Y-%m-%d at %H:%M UTC")) " from the first "
+                b { (log.size) } " events of the log " code { (log.id) } ". Times are UTC. Events are never changed: what was wrong is "
+                "corrected by a later event, and both are shown. " (erased()) " stands where somebody asked to be forgotten."
+            }
+            @match &sheet.checkpoint {
+                Some(checkpoint) => {
+                    p {
+                        "The checkpoint of the ledger below is signed over every event up to its size. Keep it with this page: "
+                        code { "rapport verify --checkpoint FILE" }
+                        " proves that the log still holds the same events, in the same order, as it did then. What is younger is not covered."
+                    }
+                    pre { (checkpoint) }
+                }
+                None => p { "There is no checkpoint of the ledger yet, so this page proves nothing by itself: it says what the log said." }
+            }
+        }
+    }
+}
+
+fn day(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d").to_string()
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// The beginning of an id, which is enough to tell things apart on one page.
+fn short(id: &str) -> String {
+    format!("{}…", &id[..id.len().min(8)])
+}
+
+/// A text in which ids are shortened.
+fn short_ids(text: &str) -> String {
+    let is_id = |word: &str| word.len() == 36 && uuid::Uuid::try_parse(word).is_ok();
+    let mut shortened = String::with_capacity(text.len());
+    for word in text.split_inclusive([' ', ',', ';', ':']) {
+        let bare = word.trim_end_matches([' ', ',', ';', ':']);
+        if is_id(bare) {
+            shortened += &short(bare);
+            shortened += &word[bare.len()..];
+        } else {
+            shortened += word;
+        }
+    }
+    shortened
+}
