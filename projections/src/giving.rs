@@ -13,10 +13,11 @@ use uuid::Uuid;
 use crate::{
     page::Page,
     period::{Month, Period},
-    projection::{ApplyError, Projection, Shows, ViewError},
+    projection::{ApplyError, Behind, Projection, Shows, ViewError},
     tables::Tables,
 };
 
+mod behind;
 mod cells;
 mod gift;
 mod retention;
@@ -181,6 +182,17 @@ impl Projection for Giving {
             Show::Rollups => rollups::view(tables, &query, page)?,
         };
         Ok(Some(view))
+    }
+
+    fn behind(
+        tables: &Tables,
+        query: Query,
+        group: Option<&str>,
+        page: &Page,
+    ) -> Result<Option<Behind>, ViewError> {
+        check(&query)?;
+        // Lists of donors are people, not cells.
+        if query.show == Show::Cells { behind::behind(tables, &query, group, page).map(Some) } else { Ok(None) }
     }
 }
 

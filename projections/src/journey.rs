@@ -27,8 +27,6 @@ use crate::{
 mod cell;
 mod compare;
 mod show;
-#[cfg(test)]
-mod tests;
 mod why;
 
 pub use cell::{CellReason, CellReasons};

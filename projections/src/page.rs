@@ -43,8 +43,7 @@ impl Page {
 
     /// The rows after one, of whose key `after` is told.
     pub(crate) fn from(limit: usize, after: Option<&impl Serialize>) -> Self {
-        let json = after.and_then(|key| serde_json::to_vec(key).ok());
-        Self { limit, cursor: json.map(|json| URL_SAFE_NO_PAD.encode(json)) }
+        Self { limit, cursor: after.and_then(|key| Self::cursor(key)) }
     }
 
     /// Whether the page begins after another one.
@@ -72,7 +71,11 @@ impl Page {
             return None;
         }
         rows.truncate(self.limit);
-        let json = serde_json::to_vec(&key(rows.last()?)).ok()?;
-        Some(URL_SAFE_NO_PAD.encode(json))
+        Self::cursor(&key(rows.last()?))
+    }
+
+    /// The cursor of the page after a row.
+    pub(crate) fn cursor(key: &impl Serialize) -> Option<String> {
+        serde_json::to_vec(key).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
     }
 }

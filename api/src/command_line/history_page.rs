@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use domain::StreamId;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use projections::{FieldChange, FieldValue, Shown, Step, Steps};
 
@@ -55,8 +56,8 @@ fn content(sheet: &Sheet<'_>, title: &str) -> Markup {
             p.soft { (moment_told(sheet)) }
         }
         (summary(steps))
-        h2 { "What happened, in the order in which it was recorded" }
-        (events(&steps.rows))
+        h2 { "What happened, in the order in which it was so" }
+        (events(steps.thing, &in_order(&steps.rows)))
         @if steps.next.is_some() {
             p.notice { "There are more events than fit on one page: ask for an earlier moment for the rest." }
         }
@@ -98,11 +99,15 @@ fn known(sheet: &Sheet<'_>) -> String {
 fn summary(steps: &Steps) -> Markup {
     let corrections = steps.rows.iter().filter(|step| step.corrected.is_some()).count();
     let days = || steps.rows.iter().map(|step| happened_at(&step.row));
-    let standing = steps.standing.iter().filter(|field| !field.values.is_empty());
+    let standing = || steps.standing.iter().filter(|field| !field.values.is_empty());
+    // What is only so or not so needs no line of its own: tags, relations.
+    let simply_so = |field: &&FieldValue| matches!(field.values.as_slice(), [Shown { text: Some(text), note: None, .. }] if text == "yes");
+    let also: Vec<&str> = standing().filter(simply_so).map(|field| field.label.as_str()).collect();
     html! {
         section.card {
             dl {
-                @for field in standing { (fact(field)) }
+                @for field in standing().filter(|field| !simply_so(field)) { (fact(field)) }
+                @if !also.is_empty() { div { dt { "also" } dd { (also.join("; ")) } } }
                 div {
                     dt { "events" }
                     dd {
@@ -122,8 +127,22 @@ fn fact(field: &FieldValue) -> Markup {
     html! { div { dt { (field.label) } dd { (values(&field.values)) } } }
 }
 
-/// Every event, those of one month under one heading.
-fn events(steps: &[Step]) -> Markup {
+/// The steps as they were so, not as they were learnt. What was learnt late about a thing stays behind what was
+/// known of it: there every before is the after of the step above.
+fn in_order(steps: &[Step]) -> Vec<&Step> {
+    let mut latest: HashMap<StreamId, DateTime<Utc>> = HashMap::new();
+    let timed = steps.iter().map(|step| {
+        let latest = latest.entry(step.row.stream).or_insert(DateTime::<Utc>::MIN_UTC);
+        *latest = (*latest).max(happened_at(&step.row));
+        (*latest, step)
+    });
+    let mut timed: Vec<(DateTime<Utc>, &Step)> = timed.collect();
+    timed.sort_by_key(|(at, step)| (*at, step.row.position));
+    timed.into_iter().map(|(_, step)| step).collect()
+}
+
+/// Every event.
+fn events(subject: StreamId, steps: &[&Step]) -> Markup {
     let numbers: HashMap<u64, usize> =
         steps.iter().zip(1..).map(|(step, number)| (step.row.position, number)).collect();
     let corrected_by: HashMap<u64, usize> = steps
@@ -134,13 +153,19 @@ fn events(steps: &[Step]) -> Markup {
     html! {
         ol.events {
             @for (step, number) in steps.iter().zip(1..) {
-                (event(step, number, &numbers, corrected_by.get(&step.row.position).copied()))
+                (event(subject, step, number, &numbers, corrected_by.get(&step.row.position).copied()))
             }
         }
     }
 }
 
-fn event(step: &Step, number: usize, numbers: &HashMap<u64, usize>, corrected_by: Option<usize>) -> Markup {
+fn event(
+    subject: StreamId,
+    step: &Step,
+    number: usize,
+    numbers: &HashMap<u64, usize>,
+    corrected_by: Option<usize>,
+) -> Markup {
     let row = &step.row;
     let class = if step.corrected.is_some() { "correction" } else if corrected_by.is_some() { "corrected" } else { "" };
     html! {
@@ -155,7 +180,7 @@ fn event(step: &Step, number: usize, numbers: &HashMap<u64, usize>, corrected_by
                     }
                 }
                 @if let Some(by) = corrected_by { p.tie { "Corrected later by " (link(Some(by), "")) } }
-                (changes(&step.changes))
+                (changes(subject, &step.changes))
                 (envelope(step))
             }
         }
@@ -171,7 +196,14 @@ fn link(number: Option<usize>, otherwise: &str) -> Markup {
     }
 }
 
-fn changes(changes: &[FieldChange]) -> Markup {
+/// On a page about somebody it goes without saying that something happened to them.
+fn label(subject: StreamId, change: &FieldChange) -> &str {
+    let words = change.field.strip_suffix(&format!(" {subject}")).map(|words| words.len());
+    let label = words.and_then(|length| change.label.get(..length)).unwrap_or(&change.label);
+    if words.is_some() { label.strip_suffix(" of").unwrap_or(label) } else { label }
+}
+
+fn changes(subject: StreamId, changes: &[FieldChange]) -> Markup {
     html! {
         @if changes.is_empty() {
             p.soft { "Nothing on record changed." }
@@ -179,19 +211,35 @@ fn changes(changes: &[FieldChange]) -> Markup {
             table.changes {
                 @for change in changes {
                     tr {
-                        th scope="row" { (change.label) }
-                        @if change.unchanged {
-                            td { (values(&change.after)) " " span.soft { "(as before)" } }
-                        } @else if change.before.is_empty() {
-                            td { ins { (values(&change.after)) } }
-                        } @else if change.after.is_empty() {
-                            td { del { (values(&change.before)) } span.arrow { " → " } span.soft { "none" } }
-                        } @else {
-                            td { del { (values(&change.before)) } span.arrow { " → " } ins { (values(&change.after)) } }
-                        }
+                        th scope="row" { (label(subject, change)) }
+                        td { (change_told(change)) }
                     }
                 }
             }
+        }
+    }
+}
+
+/// Before and after; of a set only what came and what went stands out.
+fn change_told(change: &FieldChange) -> Markup {
+    let FieldChange { before, after, unchanged, .. } = change;
+    let parted = |wanted: bool, of: &[Shown], other: &[Shown]| -> Vec<Shown> {
+        of.iter().filter(|value| other.contains(value) == wanted).cloned().collect()
+    };
+    let (kept, gone, new) = (parted(true, after, before), parted(false, before, after), parted(false, after, before));
+    html! {
+        @if *unchanged {
+            (values(after)) " " span.soft { "(as before)" }
+        } @else if before.is_empty() {
+            ins { (values(after)) }
+        } @else if after.is_empty() {
+            del { (values(before)) } span.arrow { " → " } span.soft { "none" }
+        } @else if kept.is_empty() || (gone.is_empty() && new.is_empty()) {
+            del { (values(before)) } span.arrow { " → " } ins { (values(after)) }
+        } @else {
+            (values(&kept))
+            @if !gone.is_empty() { "; " del { (values(&gone)) } }
+            @if !new.is_empty() { "; " ins { (values(&new)) } }
         }
     }
 }
@@ -220,13 +268,16 @@ fn values(shown: &[Shown]) -> Markup {
         @for (index, value) in shown.iter().enumerate() {
             @if index > 0 { "; " }
             @match &value.text {
-                Some(text) => span.value { (short_ids(text)) },
+                Some(text) => span.value.long[text.len() > LONG] { (short_ids(text)) },
                 None => (erased()),
             }
             @if let Some(note) = &value.note { " " span.soft { "(" (note) ")" } }
         }
     }
 }
+
+/// From how many bytes on a value is a text to be read, not a word to be seen.
+const LONG: usize = 80;
 
 fn erased() -> Markup {
     html! { em.erased { "erased" } }

@@ -79,6 +79,25 @@ pub(super) fn view(tables: &Tables, query: &Query, page: &Page) -> Result<View, 
     Ok(View { definition: DEFINITION, totals: Some(totals), donors: None, rows, next })
 }
 
+/// How many gifts stand in the cell of a group, or in all cells.
+pub(super) fn count(
+    tables: &Tables,
+    query: &Query,
+    by: Group,
+    years: Years,
+    group: Option<&str>,
+) -> Result<i64, ViewError> {
+    let donor = match (by, group) {
+        (Group::Donor, Some(donor)) => donor.parse().ok(),
+        _ => query.donor,
+    };
+    let (totals, cells) = match donor {
+        Some(donor) => one_donor(tables, query, by, years, donor)?,
+        None => all(tables, query, by, years, (by == Group::Donor && group.is_some()).then_some(false))?,
+    };
+    Ok(group.map_or(totals.gifts, |group| cells.get(group).map_or(0, |cell| cell.gifts)))
+}
+
 fn name(tables: &Tables, group: Group, id: &str) -> Result<Option<String>, ViewError> {
     let Ok(id) = id.parse::<Uuid>() else { return Ok(None) };
     match group {
@@ -88,7 +107,7 @@ fn name(tables: &Tables, group: Group, id: &str) -> Result<Option<String>, ViewE
     }
 }
 
-type Cells = BTreeMap<String, Cell>;
+pub(super) type Cells = BTreeMap<String, Cell>;
 
 /// The cells of all donors together, from the sums kept; of gifts with or without a donor only, where asked.
 fn all(
@@ -184,7 +203,7 @@ pub(super) fn gifts_of(tables: &Tables, donor: Uuid) -> Result<Vec<Gift>, ViewEr
 }
 
 /// Adds what a gift brings to the question, if anything.
-fn add_gift(
+pub(super) fn add_gift(
     gift: &Gift,
     query: &Query,
     group: Group,

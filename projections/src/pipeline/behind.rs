@@ -91,9 +91,10 @@ fn deals(
     Ok(tables.rows(&sql, filters, |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
-/// The fields of a deal that decide in which of the cells asked for it counts.
+/// The fields of a deal that decide in which of the cells asked for it counts, and with how much.
 fn fields(query: &Query) -> Vec<String> {
     let asked = [
+        (true, "value"),
         (query.stage.is_some() || matches!(query.by, Group::Stage), "stage"),
         (query.owner.is_some() || matches!(query.by, Group::Owner) || of_owner(query).is_some(), "owner"),
         (query.product.is_some() || matches!(query.by, Group::Product), "product"),
