@@ -46,6 +46,10 @@ fn routes() -> Vec<Row> {
         everywhere("POST /commands", ALL),
         everywhere("GET /views", ALL),
         everywhere("GET /events", READERS),
+        row("GET /views/{name}/why", READERS, "/views/pipeline/why", ""),
+        row("GET /history/{kind}/{id}", READERS, history(""), ""),
+        row("GET /history/{kind}/{id}/compare", READERS, history("/compare?from=1&to=2&time=known_at"), ""),
+        row("GET /history/{kind}/{id}/why", READERS, history("/why?field=name"), ""),
         everywhere("GET /openapi.json", ALL),
         everywhere("GET /docs", ALL),
         everywhere("GET /metrics", READERS),
@@ -62,6 +66,10 @@ fn routes() -> Vec<Row> {
         row("GET /ledger/consistency", READERS, "/ledger/consistency?from=1&to=1", ""),
         row("POST /ledger/proofs", READERS, "/ledger/proofs", r#"{"positions":[]}"#),
     ]
+}
+
+fn history(what: &str) -> String {
+    format!("/history/contact/{}{what}", id(Kind::Contact, 1))
 }
 
 /// Who may ask which view; a view that is not named here says so itself.

@@ -13,6 +13,7 @@ mod harness;
 mod http_once;
 mod http_problems;
 mod http_rights;
+mod journey;
 mod known;
 mod known_then;
 mod ledger_proofs;

@@ -252,8 +252,7 @@ impl Thing {
     pub(crate) fn standing(&self) -> Vec<Standing<'_>> {
         let mut entries: Vec<_> = self.fields.iter().collect();
         entries.sort_by_key(|(_, entry)| entry.order);
-        let standing =
-            |(field, entry)| -> Standing<'_> { Self::shown(field, entry) };
+        let standing = |(field, entry)| -> Standing<'_> { Self::shown(field, entry) };
         entries.into_iter().map(standing).collect()
     }
 

@@ -192,7 +192,11 @@ impl Projection for Giving {
     ) -> Result<Option<Behind>, ViewError> {
         check(&query)?;
         // Lists of donors are people, not cells.
-        if query.show == Show::Cells { behind::behind(tables, &query, group, page).map(Some) } else { Ok(None) }
+        if query.show == Show::Cells {
+            behind::behind(tables, &query, group, page).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 }
 

@@ -217,9 +217,9 @@ impl Projection for History {
                 tables.rows(&rows_at(&positions, order), params![id, start, fetch, kind], read_row)?
             }
             (None, None, Some(Positions(positions))) => {
-                let listed = format!("[{}]", positions.iter().map(u64::to_string).collect::<Vec<_>>().join(","));
-                let positions =
-                    format!("SELECT DISTINCT value AS position FROM json_each(?1) WHERE {rest}");
+                let listed =
+                    format!("[{}]", positions.iter().map(u64::to_string).collect::<Vec<_>>().join(","));
+                let positions = format!("SELECT DISTINCT value AS position FROM json_each(?1) WHERE {rest}");
                 tables.rows(&rows_at(&positions, order), params![listed, start, fetch], read_row)?
             }
             (None, None, None) => {

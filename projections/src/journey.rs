@@ -141,7 +141,8 @@ impl Views {
                 names.step(row, &changed)
             });
             let (rows, name) = (rows.collect(), None);
-            let mut steps = Steps { thing: subject.thing, name, log: shared.log(horizon), standing, rows, next };
+            let mut steps =
+                Steps { thing: subject.thing, name, log: shared.log(horizon), standing, rows, next };
             steps.name = names.of(subject.thing);
             names.failure()?;
             Ok(steps)
@@ -164,7 +165,8 @@ impl Views {
             let view = History::NAME.to_owned();
             // What the log has said already, the view may be about to see.
             let after = some.iter().max().copied();
-            let question = Question { view, query: format!("at={listed}"), page, after, ..Question::default() };
+            let question =
+                Question { view, query: format!("at={listed}"), page, after, ..Question::default() };
             rows.extend(self.rows(question).await?.rows);
         }
         Ok(rows)

@@ -32,17 +32,17 @@ mod testing;
 mod view;
 mod view_file;
 mod views;
-mod wording;
 /// The worked example of the documentation, compiled and tested so that what stands there is true.
 #[cfg(test)]
 #[path = "../../docs/example/weekdays.rs"]
 mod weekdays;
+mod wording;
 
 pub use check::{Checked, Difference};
 pub use history::HistoryRow;
 pub use journey::{
-    CellReason, CellReasons, Compared, Comparison, Corrected, FieldChange, FieldValue, JOURNEY_READERS, LogState,
-    Moments, Shown, Step, Steps, Subject, Why,
+    CellReason, CellReasons, Compared, Comparison, Corrected, FieldChange, FieldValue, JOURNEY_READERS,
+    LogState, Moments, Shown, Step, Steps, Subject, Why,
 };
 pub use page::Page;
 pub use past::KnownAt;

@@ -44,6 +44,9 @@ impl Description {
     }
 }
 
+/// Finds what stands behind the cell of a group.
+type FindBehind = fn(&Tables, &str, Option<&str>, &Page) -> Result<Option<Behind>, ViewError>;
+
 /// A projection without its types.
 #[derive(Clone)]
 pub(crate) struct AnyView {
@@ -54,7 +57,7 @@ pub(crate) struct AnyView {
     pub(crate) apply: fn(&Tables, &Recorded) -> Result<(), ApplyError>,
     /// The answer as JSON text, in the order in which the type declares its members.
     pub(crate) view: fn(&Tables, &str, &Page) -> Result<Option<String>, ViewError>,
-    pub(crate) behind: fn(&Tables, &str, Option<&str>, &Page) -> Result<Option<Behind>, ViewError>,
+    pub(crate) behind: FindBehind,
 }
 
 impl AnyView {

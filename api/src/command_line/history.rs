@@ -148,13 +148,7 @@ impl History {
     }
 
     /// Writes the whole history into a file.
-    async fn file(
-        &self,
-        door: &Door,
-        stream: StreamId,
-        file: &PathBuf,
-        name: &str,
-    ) -> anyhow::Result<()> {
+    async fn file(&self, door: &Door, stream: StreamId, file: &PathBuf, name: &str) -> anyhow::Result<()> {
         let mut pairs = vec![("limit".to_owned(), "1000".to_owned())];
         pairs.extend(self.times());
         let mut whole: Steps = fetch(door, &path(stream, ""), &pairs).await?;

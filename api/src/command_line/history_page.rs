@@ -83,7 +83,9 @@ fn moment_told(sheet: &Sheet<'_>) -> String {
             format!("What had happened by {as_of}, as it was known at event {size} of the log.")
         }
         (None, Some(_)) => format!("What was recorded by {}.", known(sheet)),
-        (Some(as_of), Some(_)) => format!("What had happened by {as_of}, of what was recorded by {}.", known(sheet)),
+        (Some(as_of), Some(_)) => {
+            format!("What had happened by {as_of}, of what was recorded by {}.", known(sheet))
+        }
     }
 }
 
@@ -167,9 +169,13 @@ fn event(
     corrected_by: Option<usize>,
 ) -> Markup {
     let row = &step.row;
-    let class = if step.corrected.is_some() { "correction" } else if corrected_by.is_some() { "corrected" } else { "" };
+    let class = match (step.corrected, corrected_by) {
+        (Some(_), _) => Some("correction"),
+        (None, Some(_)) => Some("corrected"),
+        (None, None) => None,
+    };
     html! {
-        li id={ "step-" (number) } class=(class) {
+        li id={ "step-" (number) } class=[class] {
             div.when { span.number { (number) } time datetime=(happened_at(row).to_rfc3339()) { (when(happened_at(row))) } }
             div.what {
                 h3 { (capital(&short_ids(&row.what))) }
@@ -198,7 +204,7 @@ fn link(number: Option<usize>, otherwise: &str) -> Markup {
 
 /// On a page about somebody it goes without saying that something happened to them.
 fn label(subject: StreamId, change: &FieldChange) -> &str {
-    let words = change.field.strip_suffix(&format!(" {subject}")).map(|words| words.len());
+    let words = change.field.strip_suffix(&format!(" {subject}")).map(str::len);
     let label = words.and_then(|length| change.label.get(..length)).unwrap_or(&change.label);
     if words.is_some() { label.strip_suffix(" of").unwrap_or(label) } else { label }
 }
@@ -226,7 +232,8 @@ fn change_told(change: &FieldChange) -> Markup {
     let parted = |wanted: bool, of: &[Shown], other: &[Shown]| -> Vec<Shown> {
         of.iter().filter(|value| other.contains(value) == wanted).cloned().collect()
     };
-    let (kept, gone, new) = (parted(true, after, before), parted(false, before, after), parted(false, after, before));
+    let (kept, gone, new) =
+        (parted(true, after, before), parted(false, before, after), parted(false, after, before));
     html! {
         @if *unchanged {
             (values(after)) " " span.soft { "(as before)" }

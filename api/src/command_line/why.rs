@@ -39,10 +39,8 @@ pub(super) struct Why {
 impl Why {
     pub(super) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
         let times = [("as_of", &self.as_of), ("known_at", &self.known_at)];
-        let times: Vec<(String, String)> = times
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
-            .collect();
+        let times: Vec<(String, String)> =
+            times.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))).collect();
         let door = view::open(shared).await?;
         if self.what == "view" {
             self.of_a_cell(&door, times).await?;

@@ -6,7 +6,9 @@ use axum::{
     extract::{Path, RawQuery, State},
 };
 use domain::{Position, StreamId};
-use projections::{AskError, CellReasons, Comparison, JOURNEY_READERS, Moments, Page, Steps, Subject, Why, moment};
+use projections::{
+    AskError, CellReasons, Comparison, JOURNEY_READERS, Moments, Page, Steps, Subject, Why, moment,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 use uuid::Uuid;

@@ -51,7 +51,9 @@ fn words(values: &[Value]) -> String {
     let word = |value: &Value| match &value.content {
         Content::Forgotten => "(erased)".to_owned(),
         Content::Thing(thing) => thing.to_string(),
-        _ => value.text().unwrap() + &value.note.as_ref().map_or_else(String::new, |note| format!(" ({note})")),
+        _ => {
+            value.text().unwrap() + &value.note.as_ref().map_or_else(String::new, |note| format!(" ({note})"))
+        }
     };
     if values.is_empty() { "—".to_owned() } else { values.iter().map(word).collect::<Vec<_>>().join(", ") }
 }
@@ -101,7 +103,10 @@ fn a_second_email_stands_beside_the_first() {
     let proven = linked(personal("a@x.org"), true);
     assert_eq!(told(vec![first.clone(), proven]), "identity on email: a@x.org → a@x.org (verified)");
     let gone = ContactEvent::IdentityUnlinked { platform: "email".into(), handle: personal("a@x.org") };
-    assert_eq!(told(vec![first, second, gone]), "identity on email: a@x.org, b@x.org (verified) → b@x.org (verified)");
+    assert_eq!(
+        told(vec![first, second, gone]),
+        "identity on email: a@x.org, b@x.org (verified) → b@x.org (verified)"
+    );
 }
 
 #[test]

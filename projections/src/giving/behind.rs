@@ -52,18 +52,15 @@ pub(super) fn behind(
     let cut = page.cut(&mut found, |gift| *gift);
     let next = cut.or_else(|| after.and_then(|after| Page::cursor(&after)));
     let fields = fields(query, by, group);
-    let cause = |gift| Cause { thing: StreamId::new(Kind::Gift, gift), fields: fields.clone(), through: None };
+    let cause =
+        |gift| Cause { thing: StreamId::new(Kind::Gift, gift), fields: fields.clone(), through: None };
     Ok(Behind { count, causes: found.into_iter().map(cause).collect(), next })
 }
 
 /// How many gifts are read at a time.
 const READ: usize = 1_000;
 
-fn gifts_after(
-    tables: &Tables,
-    query: &Query,
-    after: Option<Uuid>,
-) -> Result<Vec<(Uuid, Gift)>, ViewError> {
+fn gifts_after(tables: &Tables, query: &Query, after: Option<Uuid>) -> Result<Vec<(Uuid, Gift)>, ViewError> {
     let sql = format!(
         "SELECT {}, gift FROM gifts WHERE gift > ?1 AND (?2 IS NULL OR donor = ?2) ORDER BY gift LIMIT {READ}",
         gift::COLUMNS

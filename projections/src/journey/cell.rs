@@ -57,7 +57,8 @@ impl Views {
             let mut rows = Vec::with_capacity(causes.len());
             for (cause, position) in causes.iter().zip(because) {
                 let row = position.and_then(|position| found.get(&position.0).cloned());
-                let row = row.ok_or_else(|| AskError::Stopped("a thing behind the cell has no event".into()))?;
+                let row =
+                    row.ok_or_else(|| AskError::Stopped("a thing behind the cell has no event".into()))?;
                 // One event may have put several things there.
                 let changes = changed.entry(row.position).or_default().clone();
                 let name = names.of(cause.thing);
@@ -82,11 +83,7 @@ fn behind(tables: &Tables, view: &AnyView, question: &Question, _: Position) -> 
 }
 
 /// The position of the event that put each thing where it counts.
-fn because(
-    shared: &Shared,
-    causes: &[Cause],
-    horizon: Horizon,
-) -> Result<Vec<Option<Position>>, AskError> {
+fn because(shared: &Shared, causes: &[Cause], horizon: Horizon) -> Result<Vec<Option<Position>>, AskError> {
     // Things next to each other are often one and the same, and their owners few.
     let mut known = HashMap::new();
     let mut found = Vec::with_capacity(causes.len());

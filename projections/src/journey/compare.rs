@@ -82,8 +82,7 @@ impl Views {
         }
         let positions = self.positions(subject.thing).await?;
         let reader = Arc::clone(&shared);
-        let mut told =
-            on_a_thread(move || tell(&reader, subject.thing, &positions, earlier, later)).await?;
+        let mut told = on_a_thread(move || tell(&reader, subject.thing, &positions, earlier, later)).await?;
         let more = told.between.len().saturating_sub(Page::MOST);
         told.between.truncate(Page::MOST);
         let rows = self.rows_at(&told.between).await?;
@@ -114,7 +113,8 @@ impl Views {
         }
         let (rows, more) = self.all_rows(Subject { thing, as_of: None, known_at: None }).await?;
         if more {
-            let message = format!("more than {LOOKED_THROUGH} events concern this contact, too many to compare");
+            let message =
+                format!("more than {LOOKED_THROUGH} events concern this contact, too many to compare");
             return Err(ViewError::Query { field: None, message }.into());
         }
         Ok(rows.into_iter().map(|row| Position(row.position)).collect())
@@ -151,7 +151,8 @@ fn tell(
     for recorded in concerning.into_iter().filter(|recorded| touched.contains(&recorded.stream)) {
         streams.entry(recorded.stream).or_default().push(recorded);
     }
-    let mut told = Told { things: Vec::new(), between: between.into_iter().collect(), changed: HashMap::new() };
+    let mut told =
+        Told { things: Vec::new(), between: between.into_iter().collect(), changed: HashMap::new() };
     for (stream, found) in streams {
         let whole = stream == subject || is_of_many(subject, stream);
         let events = if whole { found } else { shared.stream(stream, u64::MAX)? };
@@ -182,8 +183,11 @@ fn differences(before: &Thing, now: &Thing) -> Vec<Change> {
         let values = was.as_ref().map_or(&[][..], |was| was.values);
         // Of two forgotten values nobody can see that they differ; but an event said so.
         let touched = was.as_ref().is_none_or(|was| was.because != standing.because);
-        let change =
-            Change { field: standing.field.clone(), before: values.to_vec(), after: standing.values.to_vec() };
+        let change = Change {
+            field: standing.field.clone(),
+            before: values.to_vec(),
+            after: standing.values.to_vec(),
+        };
         (touched && !change.is_repetition()).then_some(change)
     });
     changes.collect()

@@ -144,7 +144,8 @@ impl<'a> Names<'a> {
                 let by_id = || format!("{} {}", thing.kind, thing.id);
                 let named = self.of(thing);
                 let forgotten = named.as_ref().is_some_and(|name| name.forgotten);
-                let text = if forgotten { None } else { named.and_then(|name| name.text).or_else(|| Some(by_id())) };
+                let text =
+                    if forgotten { None } else { named.and_then(|name| name.text).or_else(|| Some(by_id())) };
                 Shown { text, note, thing: Some(thing), forgotten }
             }
             _ => Shown { text: value.text(), note, thing: None, forgotten: value.is_forgotten() },

@@ -41,12 +41,7 @@ pub struct Why {
 
 impl Views {
     /// Why a field of a thing is what it is, as of a moment.
-    pub async fn why(
-        &self,
-        subject: Subject,
-        field: &str,
-        after: Option<Position>,
-    ) -> Result<Why, AskError> {
+    pub async fn why(&self, subject: Subject, field: &str, after: Option<Position>) -> Result<Why, AskError> {
         self.see(after).await?;
         let shared = Arc::clone(&self.shared);
         let horizon = shared.horizon(subject).await?;
@@ -55,8 +50,7 @@ impl Views {
             let events = reader.stream(subject.thing, u64::MAX)?;
             let mut thing = Thing::default();
             let seen = events.iter().take_while(|recorded| horizon.sees(recorded));
-            let changed: Vec<_> =
-                seen.map(|recorded| (recorded.position, thing.apply(recorded))).collect();
+            let changed: Vec<_> = seen.map(|recorded| (recorded.position, thing.apply(recorded))).collect();
             let field = find(&thing, &wanted)?;
             let of_it = |(_, changed): &(Position, Changed)| {
                 changed.changes.iter().any(|change| change.field == field && !change.is_repetition())

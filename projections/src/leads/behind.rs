@@ -25,7 +25,8 @@ pub(super) fn behind(
     let next = page.cut(&mut found, |(lead, _)| *lead);
     let fields = fields(query);
     let cause = |(lead, owner): (Uuid, Option<Uuid>)| {
-        let owner = owner.filter(|_| query.by == Group::Owner).map(|owner| StreamId::new(Kind::Member, owner));
+        let owner =
+            owner.filter(|_| query.by == Group::Owner).map(|owner| StreamId::new(Kind::Member, owner));
         Cause {
             thing: StreamId::new(Kind::Lead, lead),
             fields: fields.clone(),

@@ -65,7 +65,7 @@ fn deals(
          ORDER BY deal LIMIT ?11"
     );
     let of_month = month.and(group).filter(|group| !group.is_empty());
-    let of_month = of_month.map(|group| group.parse::<Period>()).transpose();
+    let of_month = of_month.map(str::parse::<Period>).transpose();
     // What is no month names no cell.
     let Ok(of_month) = of_month else { return Ok(Vec::new()) };
     let ((from, to), (closed_from, closed_to)) = (moments_of(query.opened), moments_of(query.closed));
