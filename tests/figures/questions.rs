@@ -83,6 +83,21 @@ const TYPICAL: &[Typical] = &[
     }),
 ];
 
+/// What is asked of journeys, which are no view: whole paths.
+const JOURNEY: &str = "journey";
+const JOURNEYS: &[Typical] = &[
+    limited(JOURNEY, "a contact with 1,000 events, with what each changed", |_, _| {
+        format!("/history/contact/{}?limit=1000", id(Kind::Contact, 0))
+    }),
+    typical(JOURNEY, "some contact, with what each event changed", |ends, turn| {
+        format!("/history/contact/{}", id(Kind::Contact, scattered(7, turn) % ends.contacts))
+    }),
+    typical(JOURNEY, "two moments of a contact with 1,000 events compared", |_, _| {
+        format!("/history/contact/{}/compare?from=2023-01-01&to=2024-01-01", id(Kind::Contact, 0))
+    }),
+    typical(JOURNEY, "the things behind a cell of the pipeline", |_, _| "/views/pipeline/why?by=region".into()),
+];
+
 /// The median of every question that was answered, in milliseconds.
 pub fn measure(
     report: &mut Report,
@@ -105,18 +120,19 @@ pub fn measure(
         let listed: Value = serde_json::from_slice(&listed).unwrap();
         let names = listed["views"].as_array().unwrap().iter().map(|view| view["name"].as_str().unwrap());
         let mut asked = Vec::new();
-        for view in names {
-            let known = TYPICAL.iter().filter(|typical| typical.view == view);
-            for typical in [&PLAIN].into_iter().chain(known) {
-                let Some((what, p50, p99)) = ask(report, &mut client, view, typical, ends, times).await
-                else {
-                    continue;
-                };
-                if let Some(limit) = typical.limit.filter(|_| is_large) {
-                    report.limit(&format!("{what}, p99"), limit, p99, "ms");
-                }
-                asked.push((what, p50));
+        let of_view = |view| {
+            let known = TYPICAL.iter().filter(move |typical| typical.view == view);
+            [&PLAIN].into_iter().chain(known).map(move |typical| (view, typical))
+        };
+        let journeys = JOURNEYS.iter().map(|typical| (JOURNEY, typical));
+        for (view, typical) in names.flat_map(of_view).chain(journeys) {
+            let Some((what, p50, p99)) = ask(report, &mut client, view, typical, ends, times).await else {
+                continue;
+            };
+            if let Some(limit) = typical.limit.filter(|_| is_large) {
+                report.limit(&format!("{what}, p99"), limit, p99, "ms");
             }
+            asked.push((what, p50));
         }
         asked
     });
@@ -143,7 +159,8 @@ async fn ask(
     let what = format!("{view}: {}", typical.what);
     let (mut took, mut bytes) = (Vec::<Duration>::new(), 0);
     for turn in 0..times {
-        let path = format!("/views/{view}?{}", (typical.query)(ends, turn));
+        let query = (typical.query)(ends, turn);
+        let path = if view == JOURNEY { query } else { format!("/views/{view}?{query}") };
         let begun = Instant::now();
         let (status, body) = client.get(&path).await;
         took.push(begun.elapsed());
