@@ -359,6 +359,32 @@ async fn what_was_forgotten_is_forgotten_here_too_but_not_that_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_auditor_who_reads_a_journey_has_been_recorded_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path()).await;
+    told(&house).await;
+    let (zoe, head) = (id(Kind::Contact, 1), house.head());
+    for (path, query) in [
+        (format!("{}?as_of=2024-01-06", path(Kind::Contact, 1)), format!("contact={zoe}&as_of=2024-01-06")),
+        (format!("{}/why?field=name", path(Kind::Contact, 1)), format!("contact={zoe}")),
+        (
+            format!("{}/compare?from=2024-01-01&to=2024-03-01", path(Kind::Contact, 1)),
+            format!("contact={zoe}"),
+        ),
+        ("/views/pipeline/why?by=region".to_owned(), "at=6".to_owned()),
+    ] {
+        let before = house.head();
+        house.ask_as(Role::Auditor, Ask::get(path)).await.good();
+        assert_eq!(house.head().0, before.0 + 1);
+        let seen = house.view("disclosures", &format!("contact={zoe}&limit=1")).await;
+        let seen = &rows(&seen)[0];
+        assert_eq!((&seen["view"], &seen["query"]), (&json!("history"), &json!(query)));
+    }
+    house.ask_as(Role::Staff, Ask::get(path(Kind::Contact, 1))).await.good();
+    assert_eq!(house.head().0, head.0 + 4, "staff are not recorded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_history_is_written_as_a_page_to_be_filed() {
     let folder = tempfile::tempdir().unwrap();
     let house = House::open(folder.path()).await;
@@ -377,9 +403,21 @@ async fn a_history_is_written_as_a_page_to_be_filed() {
     let first = parts.next().unwrap().to_owned();
     let body = parts.fold(first, |text, part| text + "learnt DAY" + &part["2024-01-01".len()..]);
     insta::assert_snapshot!(body.replace("</li>", "</li>\n").replace("<h2>", "\n<h2>"));
-    for word in ["Written for <b>tester</b>", "the first <b>7</b> events of the log", "checkpoint"] {
+    for word in ["Written for <b>tester</b>", "the first <b>7</b> events of the log", "rapport verify"] {
         assert!(foot.contains(word), "{word}: {foot}");
     }
+    // The checkpoint at its foot, copied into a file of its own, proves the log.
+    let checkpoint = foot.split("<pre>").nth(1).unwrap().split("</pre>").next().unwrap();
+    let kept = folder.path().join("kept.txt");
+    std::fs::write(&kept, checkpoint).unwrap();
+    let proven = printed(folder.path(), &["verify", "--checkpoint", kept.to_str().unwrap()]);
+    assert!(
+        proven.contains("PROVEN: the first 7 events") || proven.contains("PROVEN: the first 8"),
+        "{proven}"
+    );
+    // That somebody took it away as a file is recorded.
+    let seen = printed(folder.path(), &["disclosures", &subject]);
+    assert!(seen.contains("export") && seen.contains("member:tester"), "{seen}");
 
     let text = printed(folder.path(), &["history", &subject, "--changes"]);
     assert!(text.contains("name  Zoë → Zoë Quill") && text.contains("from: deals.csv, line 7"), "{text}");

@@ -17,6 +17,7 @@ use crate::wording::{amount, moment, plain};
 mod contact;
 mod conversation;
 mod deal;
+mod disclosure;
 mod enrolment;
 mod fund;
 mod gathering;
@@ -235,6 +236,7 @@ impl Thing {
             Event::Fund(event) => fund::tell(&mut told, event),
             Event::Member(event) => member::tell(&mut told, event),
             Event::Setting(event) => setting::tell(&mut told, event),
+            Event::Disclosure(event) => disclosure::tell(&mut told, event),
         }
         let Told { changed, number, .. } = told;
         let fact = Fact {
@@ -279,7 +281,13 @@ pub(crate) const fn is_named(kind: Kind) -> Option<Renamed> {
     match kind {
         Kind::Contact | Kind::Program | Kind::Fund | Kind::Member => Some(Renamed::Ever),
         Kind::Gathering => Some(Renamed::Never),
-        Kind::Lead | Kind::Deal | Kind::Conversation | Kind::Enrolment | Kind::Gift | Kind::Setting => None,
+        Kind::Lead
+        | Kind::Deal
+        | Kind::Conversation
+        | Kind::Enrolment
+        | Kind::Gift
+        | Kind::Setting
+        | Kind::Disclosure => None,
     }
 }
 

@@ -38,6 +38,8 @@ use show::Names;
 
 /// Who may read journeys: whoever may read the view of history.
 pub const JOURNEY_READERS: &[Role] = History::READERS;
+/// The view that was looked at whenever a journey was read.
+pub const JOURNEY_VIEW: &str = History::NAME;
 
 /// How many events of one contact are looked through: a stream's limit too.
 pub(crate) const LOOKED_THROUGH: usize = domain::READ_AT_ONCE;
@@ -142,7 +144,7 @@ impl Views {
             });
             let (rows, name) = (rows.collect(), None);
             let mut steps =
-                Steps { thing: subject.thing, name, log: shared.log(horizon), standing, rows, next };
+                Steps { thing: subject.thing, name, log: shared.log(horizon)?, standing, rows, next };
             steps.name = names.of(subject.thing);
             names.failure()?;
             Ok(steps)
@@ -216,13 +218,20 @@ struct FoundRows {
     next: Option<String>,
 }
 
+impl Subject {
+    /// The question to [`JOURNEY_VIEW`] that shows the same events.
+    pub fn query(&self) -> String {
+        match self.thing.kind {
+            Kind::Contact => format!("contact={}", self.thing.id),
+            _ => format!("stream={}", self.thing),
+        }
+    }
+}
+
 fn history_of(subject: Subject, page: Page) -> Question {
-    let Subject { thing, as_of, known_at } = subject;
-    let query = match thing.kind {
-        Kind::Contact => format!("contact={}", thing.id),
-        _ => format!("stream={thing}"),
-    };
-    Question { view: History::NAME.to_owned(), query, page, as_of, known_at, ..Question::default() }
+    let Subject { thing: _, as_of, known_at } = subject;
+    let (view, query) = (History::NAME.to_owned(), subject.query());
+    Question { view, query, page, as_of, known_at, ..Question::default() }
 }
 
 /// Whether a step in the journey of a contact happened to a thing that many share.
@@ -282,10 +291,10 @@ impl Shared {
         Ok(Horizon { as_of: subject.as_of, known_at })
     }
 
-    fn log(&self, horizon: Horizon) -> LogState {
-        // Positions have no gaps: the n-th event lies at position n.
-        let size = horizon.known_at.unwrap_or_else(|| self.store.head()).0;
-        LogState { id: self.store.log_id(), size }
+    fn log(&self, horizon: Horizon) -> Result<LogState, AskError> {
+        let last = horizon.known_at.unwrap_or_else(|| self.store.head());
+        let size = self.runtime.block_on(self.store.size_at(last))?;
+        Ok(LogState { id: self.store.log_id(), size })
     }
 
     pub(super) fn at(&self, positions: &[Position]) -> Result<Vec<Recorded>, AskError> {

@@ -42,7 +42,7 @@ pub use check::{Checked, Difference};
 pub use history::HistoryRow;
 pub use journey::{
     CellReason, CellReasons, Compared, Comparison, Corrected, FieldChange, FieldValue, JOURNEY_READERS,
-    LogState, Moments, Shown, Step, Steps, Subject, Why,
+    JOURNEY_VIEW, LogState, Moments, Shown, Step, Steps, Subject, Why,
 };
 pub use page::Page;
 pub use past::KnownAt;

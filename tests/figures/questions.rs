@@ -95,7 +95,9 @@ const JOURNEYS: &[Typical] = &[
     typical(JOURNEY, "two moments of a contact with 1,000 events compared", |_, _| {
         format!("/history/contact/{}/compare?from=2023-01-01&to=2024-01-01", id(Kind::Contact, 0))
     }),
-    typical(JOURNEY, "the things behind a cell of the pipeline", |_, _| "/views/pipeline/why?by=region".into()),
+    typical(JOURNEY, "the things behind a cell of the pipeline", |_, _| {
+        "/views/pipeline/why?by=region".into()
+    }),
 ];
 
 /// The median of every question that was answered, in milliseconds.

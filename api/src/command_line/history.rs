@@ -3,10 +3,9 @@
 use std::{fs, os::unix::fs::OpenOptionsExt as _, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use clap::{Args, ValueEnum};
 use domain::{Kind, StreamId};
-use http_body_util::BodyExt as _;
 use projections::{Comparison, Steps};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -77,7 +76,8 @@ impl History {
         let stream: StreamId = self.subject.parse().context("whose history?")?;
         let door = view::open(shared).await?;
         if let Some(file) = &self.html {
-            self.file(&door, stream, file, &shared.name()).await?;
+            // What is taken away as a file is recorded as such.
+            self.file(&door.exporting("other"), stream, file, &shared.name()).await?;
         } else if let Some([from, to]) = self.compare.as_deref() {
             self.compare(&door, stream, from, to).await?;
         } else if self.changes {
@@ -149,6 +149,8 @@ impl History {
 
     /// Writes the whole history into a file.
     async fn file(&self, door: &Door, stream: StreamId, file: &PathBuf, name: &str) -> anyhow::Result<()> {
+        // Signed now, so that it covers everything that will stand on the page.
+        let checkpoint = door.fetch(Method::POST, "/upkeep/checkpoint", "text/plain", Vec::new()).await?.text;
         let mut pairs = vec![("limit".to_owned(), "1000".to_owned())];
         pairs.extend(self.times());
         let mut whole: Steps = fetch(door, &path(stream, ""), &pairs).await?;
@@ -165,7 +167,7 @@ impl History {
             known_at: self.known_at.as_deref(),
             printed_by: name,
             printed_at: clock::now(),
-            checkpoint: checkpoint(door).await?,
+            checkpoint,
         };
         write(file, &history_page::page(&sheet).into_string())
             .with_context(|| format!("the page cannot be written to {}", file.display()))?;
@@ -179,16 +181,6 @@ fn write(file: &PathBuf, page: &str) -> std::io::Result<()> {
     let mut options = fs::OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(file)?;
     file.write_all(page.as_bytes())
-}
-
-/// The checkpoint of the ledger, where there is one.
-async fn checkpoint(door: &Door) -> anyhow::Result<Option<String>> {
-    let answer = door.send(Method::GET, "/ledger/checkpoint", "text/plain", Vec::new()).await?;
-    if answer.status() != StatusCode::OK {
-        return Ok(None);
-    }
-    let bytes = answer.into_body().collect().await?.to_bytes();
-    Ok(Some(String::from_utf8(bytes.to_vec())?))
 }
 
 /// The path of what is asked of one thing.

@@ -16,8 +16,8 @@ pub(super) struct Sheet<'a> {
     pub(super) known_at: Option<&'a str>,
     pub(super) printed_by: &'a str,
     pub(super) printed_at: DateTime<Utc>,
-    /// The signed checkpoint of the ledger, where there is one.
-    pub(super) checkpoint: Option<String>,
+    /// The signed checkpoint of the ledger.
+    pub(super) checkpoint: String,
 }
 
 const STYLE: &str = include_str!("history_page.css");
@@ -300,17 +300,13 @@ fn foot(sheet: &Sheet<'_>) -> Markup {
                 b { (log.size) } " events of the log " code { (log.id) } ". Times are UTC. Events are never changed: what was wrong is "
                 "corrected by a later event, and both are shown. " (erased()) " stands where somebody asked to be forgotten."
             }
-            @match &sheet.checkpoint {
-                Some(checkpoint) => {
-                    p {
-                        "The checkpoint of the ledger below is signed over every event up to its size. Keep it with this page: "
-                        code { "rapport verify --checkpoint FILE" }
-                        " proves that the log still holds the same events, in the same order, as it did then. What is younger is not covered."
-                    }
-                    pre { (checkpoint) }
-                }
-                None => p { "There is no checkpoint of the ledger yet, so this page proves nothing by itself: it says what the log said." }
+            p {
+                "The checkpoint below was signed over every event of the log up to the number on its second line. Keep it "
+                "with this page: whoever puts it into a file of its own can prove with "
+                code { "rapport verify --checkpoint FILE" }
+                " that the log still holds the same events in the same order as on that day."
             }
+            pre { (sheet.checkpoint) }
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) async fn ask_people_to_sign_in(request: Request, next: Next) -> Respo
 const SECTIONS: &[(&str, &str)] = &[
     ("commands", "Commands: the only way to change anything"),
     ("views", "Views: what people ask"),
-    ("history", "History: what happened, what it changed, and why it is so"),
+    ("journeys", "Journeys: what happened, what it changed, and why it is so"),
     ("events", "Events: the log itself"),
     ("ledger", "Ledger: proof that nothing was altered"),
     ("upkeep", "Upkeep"),

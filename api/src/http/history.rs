@@ -4,16 +4,23 @@
 use axum::{
     Json,
     extract::{Path, RawQuery, State},
+    http::HeaderMap,
 };
 use domain::{Position, StreamId};
 use projections::{
-    AskError, CellReasons, Comparison, JOURNEY_READERS, Moments, Page, Steps, Subject, Why, moment,
+    AskError, CellReasons, Comparison, JOURNEY_READERS, JOURNEY_VIEW, Moments, Page, Steps, Subject, Why,
+    moment,
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{App, Caller, Problem, views};
+use super::{
+    App, Caller, Problem,
+    disclosure::{self, Intent, Showing},
+    problem::read_query,
+    views,
+};
 
 /// Which steps are wanted.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -81,13 +88,20 @@ pub(super) async fn steps(
     caller: Caller,
     Path((kind, id)): Path<(String, String)>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Json<Steps>, Problem> {
     caller.must_be(JOURNEY_READERS)?;
     let thing = thing(&kind, &id)?;
-    let StepsQuery { after, as_of, known_at, cursor, limit } = read(query.as_deref())?;
+    let StepsQuery { after, as_of, known_at, cursor, limit } = read_query(query.as_deref())?;
     let subject = Subject { thing, ..moments(&app, as_of.as_deref(), known_at.as_deref()).await? };
     let page = Page::new(limit, cursor).map_err(AskError::from)?;
-    Ok(Json(app.rapport.views.steps(subject, page, after.map(Position)).await?))
+    let seen = Seen::now(&app, &caller, &headers)?;
+    let steps = app.rapport.views.steps(subject, page, after.map(Position)).await?;
+    let times = [("as_of", as_of), ("known_at", known_at)];
+    let times = times.into_iter().filter_map(|(name, time)| Some(format!("&{name}={}", time?)));
+    let query = subject.query() + &times.collect::<String>();
+    seen.record(&app, &caller, query, steps.rows.len(), Vec::new()).await?;
+    Ok(Json(steps))
 }
 
 /// Two moments compared.
@@ -96,10 +110,11 @@ pub(super) async fn compare(
     caller: Caller,
     Path((kind, id)): Path<(String, String)>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Json<Comparison>, Problem> {
     caller.must_be(JOURNEY_READERS)?;
     let thing = thing(&kind, &id)?;
-    let CompareQuery { after, from, to, time, as_of, known_at } = read(query.as_deref())?;
+    let CompareQuery { after, from, to, time, as_of, known_at } = read_query(query.as_deref())?;
     let twice = |field: &str| {
         let detail = "is what `from` and `to` are compared by: leave it out, or choose the other `time`";
         Problem::malformed(detail).at(Some(field.to_owned()))
@@ -122,7 +137,10 @@ pub(super) async fn compare(
         Time::KnownAt => moments(&app, fixed.as_deref(), None).await?,
     };
     let subject = Subject { thing, ..other };
-    Ok(Json(app.rapport.views.compare(subject, moments_compared, after.map(Position)).await?))
+    let seen = Seen::now(&app, &caller, &headers)?;
+    let comparison = app.rapport.views.compare(subject, moments_compared, after.map(Position)).await?;
+    seen.record(&app, &caller, subject.query(), comparison.rows.len(), Vec::new()).await?;
+    Ok(Json(comparison))
 }
 
 /// Why a field is what it is.
@@ -131,12 +149,16 @@ pub(super) async fn why(
     caller: Caller,
     Path((kind, id)): Path<(String, String)>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Json<Why>, Problem> {
     caller.must_be(JOURNEY_READERS)?;
     let thing = thing(&kind, &id)?;
-    let WhyQuery { after, field, as_of, known_at } = read(query.as_deref())?;
+    let WhyQuery { after, field, as_of, known_at } = read_query(query.as_deref())?;
     let subject = Subject { thing, ..moments(&app, as_of.as_deref(), known_at.as_deref()).await? };
-    Ok(Json(app.rapport.views.why(subject, &field, after.map(Position)).await?))
+    let seen = Seen::now(&app, &caller, &headers)?;
+    let why = app.rapport.views.why(subject, &field, after.map(Position)).await?;
+    seen.record(&app, &caller, subject.query(), 1 + why.earlier.len(), Vec::new()).await?;
+    Ok(Json(why))
 }
 
 /// Why a cell of a view is what it is: for those who may ask the view and may read history.
@@ -145,11 +167,47 @@ pub(super) async fn why_cell(
     caller: Caller,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Json<CellReasons>, Problem> {
     caller.must_be(app.rapport.views.description(&name)?.readers)?;
     caller.must_be(JOURNEY_READERS)?;
     let question = views::question(&app, name, &query.unwrap_or_default()).await?;
-    Ok(Json(app.rapport.views.why_cell(question).await?))
+    let seen = Seen::now(&app, &caller, &headers)?;
+    let reasons = app.rapport.views.why_cell(question).await?;
+    let positions: Vec<String> =
+        reasons.rows.iter().map(|reason| reason.event.row.position.to_string()).collect();
+    let concerned = reasons.concerned.iter().map(|contact| contact.0).collect();
+    seen.record(&app, &caller, format!("at={}", positions.join(",")), positions.len(), concerned).await?;
+    Ok(Json(reasons))
+}
+
+/// Up to where the log was seen by somebody who is about to be shown people, and with which intent.
+struct Seen {
+    intent: Intent,
+    position: Position,
+}
+
+impl Seen {
+    fn now(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<Self, Problem> {
+        Ok(Self { intent: Intent::of(caller, headers, false)?, position: app.rapport.views.head() })
+    }
+
+    /// Records that people are about to be shown, where that is recorded of this caller.
+    async fn record(
+        self,
+        app: &App,
+        caller: &Caller,
+        query: String,
+        rows: usize,
+        shown: Vec<Uuid>,
+    ) -> Result<(), Problem> {
+        if !self.intent.is_recorded(caller) {
+            return Ok(());
+        }
+        let Self { intent, position } = self;
+        let showing = Showing { view: JOURNEY_VIEW, query, position, rows: rows as u64, shown };
+        disclosure::record(app, caller, intent, showing).await
+    }
 }
 
 fn thing(kind: &str, id: &str) -> Result<StreamId, Problem> {
@@ -158,14 +216,6 @@ fn thing(kind: &str, id: &str) -> Result<StreamId, Problem> {
     let id =
         Uuid::parse_str(id).map_err(|_| Problem::malformed("is not a UUID").at(Some("id".to_owned())))?;
     Ok(StreamId::new(kind, id))
-}
-
-fn read<T: DeserializeOwned>(query: Option<&str>) -> Result<T, Problem> {
-    let pairs = serde_html_form::Deserializer::from_bytes(query.unwrap_or_default().as_bytes());
-    serde_path_to_error::deserialize(pairs).map_err(|error| {
-        let path = error.path().to_string();
-        Problem::malformed(error.into_inner().to_string()).at((path != ".").then_some(path))
-    })
 }
 
 async fn zone(app: &App) -> Result<moment::Zone, Problem> {

@@ -231,7 +231,7 @@ fn cell_path(generator: &mut SchemaGenerator) -> Value {
         roles(JOURNEY_READERS)
     );
     json!({ "get": {
-        "tags": ["history"],
+        "tags": ["journeys"],
         "operationId": "why_cell",
         "summary": "why a cell of a view is what it is",
         "description": description,
@@ -250,7 +250,7 @@ fn history_paths(generator: &mut SchemaGenerator) -> Map<String, Value> {
     let mut add = |path: &str, id: &str, summary: &str, query: Vec<Value>, answer: &Value| {
         let parameters: Vec<Value> = which.iter().cloned().chain(query).collect();
         let operation = json!({ "get": {
-            "tags": ["history"],
+            "tags": ["journeys"],
             "operationId": id,
             "summary": summary,
             "description": format!("For {}.", roles(JOURNEY_READERS)),

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use domain::{Position, StreamId};
+use domain::{ContactId, Position, StreamId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,9 @@ pub struct CellReasons {
     /// The cursor of the next page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// The contacts that the events concern, for whoever records that they were shown.
+    #[serde(skip)]
+    pub concerned: Vec<ContactId>,
 }
 
 /// One thing that counts in a cell, and why.
@@ -65,7 +68,11 @@ impl Views {
                 rows.push(CellReason { thing: cause.thing, name, event: names.step(row, &changes) });
             }
             names.failure()?;
-            Ok(CellReasons { count, rows, next })
+            let events = shared.at(&positions)?;
+            let mut concerned: Vec<_> = events.into_iter().flat_map(|recorded| recorded.subjects).collect();
+            concerned.sort_unstable();
+            concerned.dedup();
+            Ok(CellReasons { count, rows, next, concerned })
         })
         .await
     }
