@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use domain::{Event, EventId, Kind, Position, Recorded, StreamId};
+use domain::{Event, EventId, Kind, Position, Recorded};
 
 mod contact;
 mod conversation;

@@ -3,11 +3,13 @@
 use axum::{Json, extract::State};
 use commands::KindDescription;
 use domain::{Answer, Role};
-use projections::{CellReasons, Comparison, Description, JOURNEY_READERS, Steps, Why};
+use projections::Description;
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{App, commands::Outcome, disclosure, events, history, ledger, problem::Problem, tokens, upkeep};
+use super::{App, commands::Outcome, disclosure, events, ledger, problem::Problem, tokens, upkeep};
+
+mod journeys;
 
 /// The document.
 pub(super) async fn document(State(app): State<App>) -> Json<Value> {
@@ -28,8 +30,8 @@ pub(super) fn describe(kinds: &[KindDescription], views: &[Description]) -> Valu
     for view in views {
         paths.insert(format!("/views/{}", view.name), view_path(view, &mut generator));
     }
-    paths.insert("/views/{name}/why".to_owned(), cell_path(&mut generator));
-    paths.extend(history_paths(&mut generator));
+    paths.insert("/views/{name}/why".to_owned(), journeys::cell(&mut generator));
+    paths.extend(journeys::paths(&mut generator));
     paths.extend(fixed_paths(&mut generator));
     paths.extend(ledger_paths(&mut generator));
     let problem = schema::<Problem>(&mut generator);
@@ -216,59 +218,6 @@ fn written_out(query: &Value) -> Vec<Value> {
         parameter(name, "query", required.contains(&name.as_str()), schema, description)
     });
     written.collect()
-}
-
-/// Why a cell of any view is what it is.
-fn cell_path(generator: &mut SchemaGenerator) -> Value {
-    let text = json!({ "type": "string" });
-    let mut parameters = vec![
-        parameter("name", "path", true, &text, "the view; its own parameters go with the question"),
-        parameter("group", "query", false, &text, "the cell: `group` of its row; absent, all rows"),
-    ];
-    parameters.extend(common_parameters());
-    let description = format!(
-        "The things counted in a cell, each with the event that put it there. For {}, where they may ask the view.",
-        roles(JOURNEY_READERS)
-    );
-    json!({ "get": {
-        "tags": ["journeys"],
-        "operationId": "why_cell",
-        "summary": "why a cell of a view is what it is",
-        "description": description,
-        "parameters": parameters,
-        "responses": responses("200", "the things behind the cell", &json_content(&schema::<CellReasons>(generator)), &[404, 429]),
-    }})
-}
-
-fn history_paths(generator: &mut SchemaGenerator) -> Map<String, Value> {
-    let mut paths = Map::new();
-    let text = json!({ "type": "string" });
-    let which = [
-        parameter("kind", "path", true, &text, "of what; of a contact everything that concerns them"),
-        parameter("id", "path", true, &json!({ "type": "string", "format": "uuid" }), "which one"),
-    ];
-    let mut add = |path: &str, id: &str, summary: &str, query: Vec<Value>, answer: &Value| {
-        let parameters: Vec<Value> = which.iter().cloned().chain(query).collect();
-        let operation = json!({ "get": {
-            "tags": ["journeys"],
-            "operationId": id,
-            "summary": summary,
-            "description": format!("For {}.", roles(JOURNEY_READERS)),
-            "parameters": parameters,
-            "responses": responses("200", "the answer", &json_content(answer), &[404, 429]),
-        }});
-        paths.insert(path.to_owned(), operation);
-    };
-    let (query, answer) = (parameters::<history::StepsQuery>(generator), schema::<Steps>(generator));
-    let summary = "what happened, event by event, with what each changed: before and after";
-    add("/history/{kind}/{id}", "history_steps", summary, query, &answer);
-    let (query, answer) = (parameters::<history::CompareQuery>(generator), schema::<Comparison>(generator));
-    let summary = "what is different between two moments, and the events between";
-    add("/history/{kind}/{id}/compare", "history_compare", summary, query, &answer);
-    let (query, answer) = (parameters::<history::WhyQuery>(generator), schema::<Why>(generator));
-    let summary = "why a field is what it is: the event, its writer, its reason, its file and line";
-    add("/history/{kind}/{id}/why", "history_why", summary, query, &answer);
-    paths
 }
 
 fn view_path(view: &Description, generator: &mut SchemaGenerator) -> Value {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    Actor, ContactId, Currency, EventId, FundId, KindEvent, Money, Personal,
+    Actor, ContactId, Currency, EventId, FundId, KindEvent, Money, Personal, StreamId,
     contact::{ContactEvent, ContactForm},
     deal::{DealCorrection, DealEvent},
     gathering::GatheringEvent,
