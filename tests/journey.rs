@@ -161,6 +161,12 @@ async fn both_times_are_respected() {
     };
     assert_eq!(words(&why("name", "").await["values"]), "Zoë Quill");
     assert_eq!(words(&why("name", "&as_of=2024-01-09").await["values"]), "Zoë");
+    let email = json!({ "link_identity": { "platform": "email", "handle": "zoe@example.org" } });
+    at(&house, Kind::Contact, 1, "2024-03-01", email).await;
+    let newsletter = json!({ "purpose": "newsletter", "channel": "email", "basis": "consent" });
+    at(&house, Kind::Contact, 1, "2024-03-01", json!({ "give_consent": newsletter })).await;
+    assert_eq!(words(&why("email", "").await["values"]), "zoe@example.org");
+    assert_eq!(words(&why("newsletter+by+email", "").await["values"]), "given");
     let unknown = Ask::get(format!("{}/why?field=tag%20alumni&known_at={size}", path(Kind::Contact, 1)));
     let unknown = house.ask(unknown).await;
     assert_eq!((unknown.status, &unknown.json()["field"]), (400, &json!("field")));

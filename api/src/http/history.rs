@@ -74,7 +74,7 @@ pub(super) enum Time {
 pub(super) struct WhyQuery {
     /// Wait until this position has been seen: read your own write.
     after: Option<u64>,
-    /// The field by its name, or by the end of it where only one ends so: `stage`, `email`.
+    /// The field by its name, or by the end of it: `stage`, `email`.
     field: String,
     /// What had happened by then: a day (its end) or a moment.
     as_of: Option<String>,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AskError, FieldValue, Names, Shown, Step, Subject, Views, on_a_thread};
 use crate::{
-    changes::{Changed, Field, Thing},
+    changes::{Changed, Field, Standing, Thing},
     history::{History, HistoryRow},
     projection::{Projection as _, ViewError},
     views::Question,
@@ -108,7 +108,8 @@ impl Told {
     }
 }
 
-/// The field that is meant: by its whole name, or by the end of it where only one ends so (`email`).
+/// The field that is meant: by its whole name, or by the end of it (`email` is `identity on email`). Where several
+/// end so, the shortest name is meant, if there is one.
 fn find(thing: &Thing, wanted: &str) -> Result<Field, AskError> {
     let standing = thing.standing();
     if standing.is_empty() {
@@ -116,8 +117,11 @@ fn find(thing: &Thing, wanted: &str) -> Result<Field, AskError> {
     }
     let exact = standing.iter().find(|one| one.field.to_string() == wanted);
     let ending = format!(" {wanted}");
-    let mut similar = standing.iter().filter(|one| one.field.to_string().ends_with(&ending));
-    let found = exact.or_else(|| similar.next().filter(|_| similar.next().is_none()));
+    let length = |one: &&Standing<'_>| one.field.to_string().split(' ').count();
+    let similar: Vec<_> = standing.iter().filter(|one| one.field.to_string().ends_with(&ending)).collect();
+    let shortest = similar.iter().map(length).min();
+    let mut shortest = similar.iter().filter(|one| Some(length(one)) == shortest);
+    let found = exact.or_else(|| shortest.next().copied().filter(|_| shortest.next().is_none()));
     if let Some(found) = found {
         return Ok(found.field.clone());
     }
