@@ -20,6 +20,7 @@ pub mod moment;
 mod page;
 mod past;
 mod period;
+mod persons;
 pub mod pipeline;
 mod projection;
 mod rebuild;
