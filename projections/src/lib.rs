@@ -10,6 +10,7 @@ mod column;
 pub mod contacts;
 pub mod conversations;
 pub mod disclosures;
+pub mod duplicates;
 pub mod engagement;
 mod follower;
 pub mod giving;
@@ -61,6 +62,7 @@ pub fn all(registry: &mut impl Registry) {
     registry.register::<contacts::Contacts>();
     registry.register::<conversations::Conversations>();
     registry.register::<disclosures::Disclosures>();
+    registry.register::<duplicates::Duplicates>();
     registry.register::<engagement::Engagement>();
     registry.register::<giving::Giving>();
     registry.register::<history::History>();

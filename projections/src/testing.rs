@@ -100,6 +100,11 @@ impl Story {
         self
     }
 
+    /// The tables, to ask them page by page.
+    pub(crate) fn into_tables(self) -> Tables {
+        self.tables
+    }
+
     /// Asked this, the view answers so.
     #[track_caller]
     #[allow(clippy::return_self_not_must_use, reason = "a sentence may end here")]
