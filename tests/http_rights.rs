@@ -76,7 +76,7 @@ fn history(what: &str) -> String {
 fn readers(view: &str) -> &'static [Role] {
     match view {
         // Rows about people are not for fundraisers, who see cells and donors.
-        "contacts" | "history" | "conversations" => &[Admin, Staff, Auditor],
+        "contacts" | "history" | "conversations" | "duplicates" => &[Admin, Staff, Auditor],
         "disclosures" => &[Admin, Auditor],
         "pipeline" | "giving" | "engagement" | "leads" => &[Admin, Staff, Fundraiser, Auditor],
         _ => projections::descriptions().into_iter().find(|known| known.name == view).unwrap().readers,

@@ -25,3 +25,4 @@ mod repair;
 mod store;
 mod story;
 mod tidiness;
+mod unmerged_equals_never_merged;
