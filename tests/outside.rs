@@ -14,6 +14,7 @@ mod http_once;
 mod http_problems;
 mod http_rights;
 mod journey;
+mod identity;
 mod known;
 mod known_then;
 mod ledger_proofs;

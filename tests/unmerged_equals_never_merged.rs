@@ -22,7 +22,7 @@ use chrono::{DateTime, Utc};
 use commands::{Body, Command, Commands, Sender};
 use domain::{
     Actor, Answer, Append, AppendError, CommandKey, Event, EventStore, KeyedAnswer, Kind, KindSet, Page,
-    Position, ReadError, Recorded, Role, StreamId, contact::ContactEvent,
+    Position, ReadError, Recorded, Role, Stored, StreamId, contact::ContactEvent,
 };
 use projections::{AskError, Question, Views};
 use proptest::{
@@ -91,6 +91,19 @@ impl EventStore for NeverMerged {
 
     async fn position_of_size(&self, size: u64) -> Result<Position, ReadError> {
         self.0.position_of_size(size).await
+    }
+
+    async fn size_at(&self, position: Position) -> Result<u64, ReadError> {
+        self.0.size_at(position).await
+    }
+
+    async fn read_stored(
+        &self,
+        after: Position,
+        limit: usize,
+        each: &mut (dyn for<'a> FnMut(Stored<'a>) + Send),
+    ) -> Result<Position, ReadError> {
+        self.0.read_stored(after, limit, each).await
     }
 }
 

@@ -489,3 +489,57 @@ fn leads_and_deals_keep_their_contact_and_say_whose_they_are() {
             assert_eq!(rows(&view, &["contact", "person"]), json!([[id(STRANGER), id(KNOWN)]]))
         });
 }
+
+/// `cargo test --release -p projections merged_contacts_are_joined -- --ignored --nocapture`
+#[test]
+#[ignore = "measures; takes half a minute"]
+fn how_fast_merged_contacts_are_joined() {
+    const CONTACTS: u128 = 88_000;
+    const MERGES: u128 = 5_000;
+    fn told<P: Projection>(each: impl Fn(Story, u128) -> Story) -> Story {
+        (1..=CONTACTS).fold(given::<P>(), each)
+    }
+    fn merge(story: Story) -> Story {
+        (1..=MERGES)
+            .fold(story, |story, number| story.happened("2024-12-01", number * 17, merged(number * 17 - 1)))
+    }
+    fn ask(name: &str, story: Story, queries: &[&str]) -> Story {
+        queries.iter().fold(story, |story, query| {
+            let mut story = story;
+            let mut times = Vec::new();
+            for _ in 0..7 {
+                let began = std::time::Instant::now();
+                story = story.then(query, |_| ());
+                times.push(began.elapsed());
+            }
+            times.sort_unstable();
+            println!("  {name}?{query}: {:.2?}", times[3]);
+            story
+        })
+    }
+    let engagement = told::<Engagement>(|story, number| {
+        let story = if number == 1 { story.happened("2024-01-01", 200_000, evening(9)) } else { story };
+        story.happened("2024-03-10", 200_000, attended(number))
+    });
+    let giving =
+        told::<Giving>(|story, number| story.happened("2024-03-10", 300_000 + number, gift(number, 100)));
+    let contacts = told::<Contacts>(|story, number| {
+        let tag = ContactEvent::Tagged { tag: "all".into() };
+        story.happened("2024-01-01", number, registered(number, Some("Ann Lee"))).happened(
+            "2024-01-01",
+            number,
+            tag,
+        )
+    });
+    let engaged = ["period=2024", "period=2024&by=month"];
+    let given = ["show=retention&year=2024", "show=lybunt&year=2025", "by=donor", "show=rollups"];
+    let found = ["name=ann", "tag=all", "tag=all&form=person"];
+    println!("nobody merged:");
+    let engagement = ask("engagement", engagement, &engaged);
+    let giving = ask("giving", giving, &given);
+    let contacts = ask("contacts", contacts, &found);
+    println!("{MERGES} merged:");
+    ask("engagement", merge(engagement), &engaged);
+    ask("giving", merge(giving), &given);
+    ask("contacts", merge(contacts), &found);
+}
