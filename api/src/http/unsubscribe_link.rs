@@ -72,7 +72,7 @@ impl UnsubscribeLink {
     }
 }
 
-fn number<T: PartialEq>(list: &[T], one: T) -> u8 {
+fn number<T: PartialEq + Copy>(list: &[T], one: T) -> u8 {
     list.iter().zip(0..).find(|(known, _)| **known == one).map_or(u8::MAX, |(_, number)| number)
 }
 

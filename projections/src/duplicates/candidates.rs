@@ -26,7 +26,7 @@ pub(super) fn of_one(tables: &Tables, contact: Uuid, page: &Page) -> Result<Opti
     let Some(profile) = Profile::read(tables, contact)? else { return Ok(None) };
     let mut found = BTreeSet::new();
     for handle in &profile.handles {
-        found.extend(sharing(tables, &handle.platform, &handle.handle)?);
+        found.extend(sharing(tables, &handle.platform, &handle.text)?);
     }
     if let Some(phone) = profile.details.get("phone") {
         found.extend(reachable_at(tables, phone)?);

@@ -29,7 +29,7 @@ pub(super) struct Profile {
 /// A handle that is linked now.
 pub(super) struct Handle {
     pub(super) platform: String,
-    pub(super) handle: String,
+    pub(super) text: String,
     pub(super) verified: bool,
 }
 
@@ -101,7 +101,7 @@ impl Profile {
         let accounts = |handles: &[Handle]| -> BTreeMap<String, Vec<String>> {
             let mut accounts = BTreeMap::<String, Vec<String>>::new();
             for handle in handles.iter().filter(|handle| handle.platform != EMAIL) {
-                accounts.entry(handle.platform.clone()).or_default().push(folded(&handle.handle));
+                accounts.entry(handle.platform.clone()).or_default().push(folded(&handle.text));
             }
             accounts
         };
@@ -132,7 +132,7 @@ impl Profile {
 
 impl Handle {
     fn is(&self, other: &Self) -> bool {
-        self.platform == other.platform && folded(&self.handle) == folded(&other.handle)
+        self.platform == other.platform && folded(&self.text) == folded(&other.text)
     }
 }
 
@@ -141,12 +141,12 @@ fn handles(tables: &Tables, contact: Uuid) -> rusqlite::Result<Vec<Handle>> {
     let sql = "SELECT platform, handle, verified, linked FROM handles WHERE contact = ?1 AND handle <> ''
          ORDER BY position";
     let links = tables.rows(sql, [contact], |row| {
-        let handle = Handle { platform: row.get(0)?, handle: row.get(1)?, verified: row.get(2)? };
+        let handle = Handle { platform: row.get(0)?, text: row.get(1)?, verified: row.get(2)? };
         Ok((handle, row.get::<_, bool>(3)?))
     })?;
     let mut held = Vec::<Handle>::new();
     for (link, linked) in links {
-        let known = held.iter().position(|held| held.platform == link.platform && held.handle == link.handle);
+        let known = held.iter().position(|held| held.platform == link.platform && held.text == link.text);
         match (known, linked) {
             (Some(known), true) => held[known].verified |= link.verified,
             (Some(known), false) => drop(held.remove(known)),

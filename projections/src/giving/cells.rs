@@ -207,7 +207,9 @@ pub(super) fn gifts_of(tables: &Tables, donor: Uuid) -> Result<Vec<Gift>, ViewEr
     }
     if parts.len() > 1 {
         gifts.sort_by_key(|gift| gift.received_at);
-        gifts.iter_mut().for_each(|gift| gift.donor = person);
+        for gift in &mut gifts {
+            gift.donor = person;
+        }
     }
     Ok(gifts)
 }

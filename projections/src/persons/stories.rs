@@ -468,11 +468,11 @@ fn leads_and_deals_keep_their_contact_and_say_whose_they_are() {
     three::<Leads>()
         .happened("2024-01-04", 20, captured)
         .then("show=leads", |view| {
-            assert_eq!(rows(&view, &["contact", "person"]), json!([[id(STRANGER), null]]))
+            assert_eq!(rows(&view, &["contact", "person"]), json!([[id(STRANGER), null]]));
         })
         .happened("2024-02-01", STRANGER, merged(KNOWN))
         .then("show=leads", |view| {
-            assert_eq!(rows(&view, &["contact", "person"]), json!([[id(STRANGER), id(KNOWN)]]))
+            assert_eq!(rows(&view, &["contact", "person"]), json!([[id(STRANGER), id(KNOWN)]]));
         });
     let opened = DealEvent::Opened {
         contact: Some(contact(STRANGER)),
@@ -486,7 +486,7 @@ fn leads_and_deals_keep_their_contact_and_say_whose_they_are() {
         .happened("2024-01-04", 40, opened)
         .happened("2024-02-01", STRANGER, merged(KNOWN))
         .then("show=deals", |view| {
-            assert_eq!(rows(&view, &["contact", "person"]), json!([[id(STRANGER), id(KNOWN)]]))
+            assert_eq!(rows(&view, &["contact", "person"]), json!([[id(STRANGER), id(KNOWN)]]));
         });
 }
 
