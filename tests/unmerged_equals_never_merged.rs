@@ -71,6 +71,10 @@ impl EventStore for NeverMerged {
         self.0.read_stream(stream, after, limit).await
     }
 
+    async fn read_at(&self, positions: &[Position]) -> Result<Vec<Recorded>, ReadError> {
+        self.0.read_at(positions).await
+    }
+
     async fn read_all(&self, after: Position, limit: usize, kinds: KindSet) -> Result<Page, ReadError> {
         let mut page = self.0.read_all(after, limit, kinds).await?;
         page.events.retain(|event| !event.as_ref().is_ok_and(is_merge));
