@@ -55,6 +55,12 @@ fn routes() -> Vec<Row> {
         everywhere("GET /metrics", READERS),
         everywhere("GET /tokens", &[Admin]),
         row("POST /tokens", &[Admin], "/tokens", r#"{"name":"new","role":"staff"}"#),
+        row(
+            "POST /unsubscribe-links",
+            &[Admin, Staff],
+            "/unsubscribe-links",
+            r#"{"contact":"5f0c0e6e-7a4e-4c39-b1a5-0d8d5a1f9f11","purpose":"newsletter","channel":"email"}"#,
+        ),
         row("DELETE /tokens/{name}", &[Admin], "/tokens/new", ""),
         row("POST /upkeep/rebuild", &[Admin, Staff], "/upkeep/rebuild", r#"{"views":["pipeline"]}"#),
         row("POST /upkeep/check", READERS, "/upkeep/check", r#"{"views":["pipeline"]}"#),
@@ -76,7 +82,7 @@ fn history(what: &str) -> String {
 fn readers(view: &str) -> &'static [Role] {
     match view {
         // Rows about people are not for fundraisers, who see cells and donors.
-        "contacts" | "history" | "conversations" => &[Admin, Staff, Auditor],
+        "contacts" | "history" | "conversations" | "duplicates" => &[Admin, Staff, Auditor],
         "disclosures" => &[Admin, Auditor],
         "pipeline" | "giving" | "engagement" | "leads" => &[Admin, Staff, Fundraiser, Auditor],
         _ => projections::descriptions().into_iter().find(|known| known.name == view).unwrap().readers,
@@ -84,7 +90,8 @@ fn readers(view: &str) -> &'static [Role] {
 }
 
 /// Which routes need no token.
-const OPEN: &[&str] = &["GET /health/live", "GET /health/ready"];
+const OPEN: &[&str] =
+    &["GET /health/live", "GET /health/ready", "GET /unsubscribe/{token}", "POST /unsubscribe/{token}"];
 
 /// Everything a role may or may not send.
 fn everything() -> Vec<Row> {

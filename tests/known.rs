@@ -134,6 +134,12 @@ const CONTACT: &[Row] = &[
         OFFICE,
         |n| json!({ "relationship": word(&["member_of", "partner_of"], n), "to": some(Kind::Contact, n) }),
     ),
+    ("merge", OFFICE, |n| {
+        json!({ "into": some(Kind::Contact, n), "evidence": [
+            { "feature": word(&["email", "name", "birthday"], n), "bearing": word(&["for", "against"], n), "strength": "strong" }] })
+    }),
+    ("unmerge", OFFICE, |n| json!({ "from": some(Kind::Contact, n) })),
+    ("dismiss_merge", OFFICE, |n| json!({ "other": some(Kind::Contact, n) })),
     ("void", OFFICE, |_| json!({})),
 ];
 
@@ -321,7 +327,9 @@ impl Step {
 /// A question to each view that needs no more than what is always there, or that asks for one thing.
 pub(crate) fn default_query(view: &str) -> String {
     match view {
-        "contacts" | "pipeline" | "giving" | "engagement" | "leads" | "conversations" => String::new(),
+        "contacts" | "pipeline" | "giving" | "engagement" | "leads" | "conversations" | "duplicates" => {
+            String::new()
+        }
         "history" => format!("contact={}", id(Kind::Contact, 1)),
         // A view that needs a parameter is asked without it, and says so.
         _ => String::new(),

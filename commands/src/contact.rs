@@ -1,17 +1,21 @@
-//! Contacts: registered, renamed, described, identified, tagged, asked for consent, related, voided.
+//! Contacts: registered, renamed, described, identified, tagged, asked for consent, related, merged, voided.
+
+mod merging;
 
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use domain::{
-    ContactId, Personal, Role,
+    ContactId, Evidence, Personal, Role,
     contact::{
         ConsentChannel, ConsentPurpose, ContactEvent, ContactForm, Detail, LawfulBasis, RelationshipKind,
     },
     moment,
 };
+use merging::{APART_LIMIT, CHAIN_LIMIT, EVIDENCE_LIMIT, Found, Merging};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use crate::{
     decider::{Decider, Decision, Given, Past},
@@ -50,6 +54,7 @@ pub struct Known {
     tags: BTreeMap<String, Field<bool>>,
     consents: BTreeMap<(ConsentPurpose, ConsentChannel), Field<Consent>>,
     relationships: BTreeMap<(RelationshipKind, ContactId), Field<Relationship>>,
+    merging: Merging,
     /// Whether anything personal said about them cannot be read any more.
     forgotten: bool,
 }
@@ -163,6 +168,29 @@ pub enum Command {
         /// To whom.
         to: ContactId,
     },
+    /// They are the same as another contact. Nothing is deleted and nothing is moved; it can be undone.
+    Merge {
+        /// As which.
+        into: ContactId,
+        /// What speaks for it and against it. Without something strong for it, or with something strong against
+        /// it, only a person may merge.
+        #[serde(default)]
+        #[schemars(length(max = 20))]
+        evidence: Vec<Evidence>,
+        /// The contacts from `into` to the last that it is merged into, looked up before the decision.
+        #[serde(skip)]
+        chain: Vec<Found>,
+    },
+    /// They are not the same as another contact after all; what came through each stays with it.
+    Unmerge {
+        /// The contact that they were merged into.
+        from: ContactId,
+    },
+    /// They only look like another contact: do not suggest that again.
+    DismissMerge {
+        /// Which one.
+        other: ContactId,
+    },
     /// They were registered in error and count nowhere.
     Void {},
 }
@@ -195,6 +223,43 @@ pub enum Rejection {
     /// Too many relationships.
     #[error("a contact has at most {RELATIONSHIPS_LIMIT} relationships: `end_relationship` with one first")]
     TooManyRelationships,
+    /// Nobody is merged with themselves.
+    #[error("a contact cannot be merged with itself or told apart from itself: give another contact")]
+    MergedIntoItself,
+    /// Merged with somebody else.
+    #[error("the contact is merged into another one: `unmerge` it from that one first")]
+    MergedAlready,
+    /// The other one is not there.
+    #[error("there is no such contact to merge into, or it was voided: give one that is registered")]
+    UnknownOther,
+    /// A person is no organization.
+    #[error("a person, an organization and a household are never one: merge contacts of the same form")]
+    DifferentForms,
+    /// The other one is merged into this one.
+    #[error(
+        "the other contact is merged into this one already, itself or over others: nothing is left to merge"
+    )]
+    MergedTheOtherWay,
+    /// Too many one after the other.
+    #[error(
+        "at most {CHAIN_LIMIT} contacts may be merged one into the other in a row: merge into the last of them"
+    )]
+    MergedTooDeep,
+    /// More than anybody reads.
+    #[error("at most {EVIDENCE_LIMIT} pieces of evidence may be given")]
+    TooMuchEvidence,
+    /// The evidence does not suffice by itself.
+    #[error(
+        "only a person may merge these two: nothing strong speaks for it, something strong speaks against it, or \
+         somebody has told them apart"
+    )]
+    NeedsAPerson,
+    /// They are one at the moment.
+    #[error("the contact is merged into that one: `unmerge` it instead")]
+    IsMerged,
+    /// Too many look alike.
+    #[error("a contact is told apart from at most {APART_LIMIT} others")]
+    TooManyDismissed,
     /// They were voided.
     #[error("the contact was voided and takes no more commands: register a new one")]
     Voided,
@@ -215,6 +280,19 @@ impl Decider for Contact {
         ("register", &[Role::Admin, Role::Staff, Role::Intake]),
         ("link_identity", &[Role::Admin, Role::Staff, Role::Intake]),
     ];
+
+    fn asks(command: &Command) -> Option<Uuid> {
+        match command {
+            Command::Merge { into, chain, .. } => merging::next_asked(*into, chain),
+            _ => None,
+        }
+    }
+
+    fn told(command: &mut Command, id: Uuid, state: &State, revision: u64) {
+        if let Command::Merge { chain, .. } = command {
+            chain.push(Found::of(id, state, revision));
+        }
+    }
 
     fn decide(
         state: &State,
@@ -262,6 +340,7 @@ impl Known {
             tags: BTreeMap::new(),
             consents: BTreeMap::new(),
             relationships: BTreeMap::new(),
+            merging: Merging::default(),
             forgotten: false,
         }
     }
@@ -332,7 +411,10 @@ impl Known {
                 let event = ContactEvent::RelationshipEnded { relationship, to };
                 Ok(comparison.decision("relationship", event))
             }
-            Command::Void {} => Ok(Decision::one(ContactEvent::Voided {})),
+            Command::Merge { into, evidence, chain } => self.merge(into, evidence, &chain, given),
+            Command::Unmerge { from } => self.unmerge(from, given),
+            Command::DismissMerge { other } => self.dismiss_merge(other, given),
+            Command::Void {} => Ok(self.void()),
         }
     }
 
@@ -473,6 +555,9 @@ impl Known {
                 let known = self.relationships.entry((*relationship, *to)).or_default();
                 known.set(Some(Relationship::Ended), past);
             }
+            ContactEvent::Merged { into, evidence: _, looked_up: _ } => self.merging.merged(*into, past),
+            ContactEvent::Unmerged { from } => self.merging.unmerged(*from, past),
+            ContactEvent::MergeDismissed { other } => self.merging.dismissed(*other),
         }
     }
 

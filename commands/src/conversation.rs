@@ -1,6 +1,6 @@
 //! Conversations: logged, replied to, resolved, reopened, voided.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use domain::{
     ContactId, EventId, MemberId, Personal, Role,
@@ -43,7 +43,10 @@ pub struct Known {
     mentions: Vec<ContactId>,
     text: Text,
     resolved: Field<bool>,
-    messages: HashSet<EventId>,
+    /// Every message, with whom it is from where it came in.
+    messages: HashMap<EventId, Option<ContactId>>,
+    /// Who wrote the last message that came in.
+    wrote_last: Option<ContactId>,
 }
 
 /// What the first message said, as far as a repetition must be told from it; its words are not kept here.
@@ -157,7 +160,7 @@ impl Decider for Conversation {
             (State::Voided, _) => Err(Rejection::Voided),
             (State::Unknown, Command::Log { contact, channel, direction, text, member, mentions }) => {
                 let said = Said { direction, text, author: None, member, reply_to: None, mentions };
-                let message = said.into_message(contact, given.event_id(0));
+                let message = said.into_message(contact, None, given.event_id(0));
                 Ok(Decision::one(ConversationEvent::Logged { contact, channel, message }))
             }
             (State::Unknown, _) => Err(Rejection::UnknownConversation),
@@ -179,7 +182,8 @@ impl Decider for Conversation {
                     mentions: message.mentions.clone(),
                     text: Text::of(message.text.as_ref()),
                     resolved,
-                    messages: HashSet::from([past.id]),
+                    messages: HashMap::from([(past.id, message.author)]),
+                    wrote_last: message.author,
                 }));
             }
             (State::Known(conversation), event) => conversation.evolve(event, past),
@@ -207,15 +211,15 @@ struct Said {
 
 impl Said {
     /// The message, its text sealed with a key of its own: the id of the event that carries it.
-    fn into_message(self, contact: ContactId, event: EventId) -> Message {
+    fn into_message(self, contact: ContactId, to: Option<ContactId>, event: EventId) -> Message {
         let Self { direction, text, author, member, reply_to, mentions } = self;
         let author = match direction {
             Direction::Incoming => author.or(Some(contact)),
             Direction::Outgoing | Direction::Note => None,
         };
-        let subject = author.unwrap_or(contact);
+        let subject = author.or(to).unwrap_or(contact);
         let text = text.map(|text| Personal::with_key(subject, event.0, text.into_string()));
-        Message { direction, author, member, text, reply_to, mentions: each_once(mentions) }
+        Message { direction, author, to, member, text, reply_to, mentions: each_once(mentions) }
     }
 }
 
@@ -251,10 +255,10 @@ impl Known {
 
     fn reply(&self, said: Said, given: &Given<'_>) -> Result<Decision<ConversationEvent>, Rejection> {
         // The same command has the same ids: what it said stands here already, however long ago that was.
-        if (0..2).any(|index| self.messages.contains(&given.event_id(index))) {
+        if (0..2).any(|index| self.messages.contains_key(&given.event_id(index))) {
             return Ok(Decision::nothing());
         }
-        if said.reply_to.is_some_and(|message| !self.messages.contains(&message)) {
+        if said.reply_to.is_some_and(|message| !self.messages.contains_key(&message)) {
             return Err(Rejection::UnknownMessage);
         }
         if self.messages.len() >= MESSAGES_LIMIT {
@@ -264,16 +268,25 @@ impl Known {
         if said.direction == Direction::Incoming && self.resolved.value() == Some(&true) {
             events.push(ConversationEvent::Reopened {});
         }
-        let message = said.into_message(self.contact, given.event_id(events.len()));
+        let to = (said.direction == Direction::Outgoing).then(|| self.answered(said.reply_to));
+        let message = said.into_message(self.contact, to, given.event_id(events.len()));
         events.push(ConversationEvent::Replied { message });
         Ok(Decision::all(events))
+    }
+
+    /// Whom an answer goes to: who wrote the message that it answers, else who wrote last. That is the contact
+    /// through whom they wrote, whoever it is merged with since.
+    fn answered(&self, reply_to: Option<EventId>) -> ContactId {
+        let author = reply_to.and_then(|message| self.messages.get(&message).copied().flatten());
+        author.or(self.wrote_last).unwrap_or(self.contact)
     }
 
     fn evolve(&mut self, event: &ConversationEvent, past: &Past<'_>) {
         match event {
             ConversationEvent::Logged { .. } | ConversationEvent::Voided {} => {}
-            ConversationEvent::Replied { message: _ } => {
-                self.messages.insert(past.id);
+            ConversationEvent::Replied { message } => {
+                self.messages.insert(past.id, message.author);
+                self.wrote_last = message.author.or(self.wrote_last);
             }
             ConversationEvent::Resolved {} => self.resolved.set(Some(true), past),
             ConversationEvent::Reopened {} => self.resolved.set(Some(false), past),
@@ -340,6 +353,7 @@ mod tests {
         Message {
             direction: Direction::Incoming,
             author: Some(author),
+            to: None,
             member: None,
             text: Some(Personal::with_key(author, key.0, text.into())),
             reply_to: None,
@@ -378,6 +392,7 @@ mod tests {
         let message = Message {
             direction: Direction::Outgoing,
             author: None,
+            to: Some(ANN),
             member: Some(MEMBER),
             text: Some(Personal::with_key(ANN, nth(1).0, "We do now.".into())),
             reply_to: Some(nth(0)),
@@ -390,6 +405,27 @@ mod tests {
             .then_nothing()
             .when("reply", json!({"direction": "note", "reply_to": nth(9)}))
             .then_refused("unknown-message");
+    }
+
+    #[test]
+    fn an_answer_goes_to_whoever_wrote_what_it_answers() {
+        let to = |contact: ContactId, key: EventId, reply_to| ConversationEvent::Replied {
+            message: Message {
+                direction: Direction::Outgoing,
+                author: None,
+                to: Some(contact),
+                member: None,
+                text: Some(Personal::with_key(contact, key.0, "Yes".into())),
+                reply_to,
+                mentions: Vec::new(),
+            },
+        };
+        given::<Conversation>(&[logged()])
+            .when("reply", json!({"direction": "incoming", "author": BEN, "text": "Me too"}))
+            .when("reply", json!({"direction": "outgoing", "text": "Yes"}))
+            .then(&[to(BEN, nth(2), None)])
+            .when("reply", json!({"direction": "outgoing", "text": "Yes", "reply_to": nth(0)}))
+            .then(&[to(ANN, nth(3), Some(nth(0)))]);
     }
 
     #[test]
@@ -416,6 +452,7 @@ mod tests {
                 message: Message {
                     direction: Direction::Note,
                     author: None,
+                    to: None,
                     member: None,
                     text: None,
                     reply_to: Some(key),

@@ -1,7 +1,7 @@
 //! The shape of a decision: what every kind of thing must answer, and what it is given to answer with.
 
 use chrono::{DateTime, Utc};
-use domain::{ContactId, EventId, KindEvent, Role};
+use domain::{Actor, ContactId, EventId, KindEvent, Role};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -25,6 +25,16 @@ pub trait Decider: Send + Sync + 'static {
 
     /// The commands, by name, for which others than [`Self::WRITERS`] may ask.
     const EXCEPTIONS: &'static [(&'static str, &'static [Role])] = &[];
+
+    /// The next other thing of this kind that must be looked at before the command can be decided; none in most
+    /// kinds. It is asked again after each answer, until it asks for nothing more.
+    fn asks(_command: &Self::Command) -> Option<Uuid> {
+        None
+    }
+
+    /// Puts what was found into the command, so that it comes in with it: the state of the thing asked for, and
+    /// the revision at which it was read.
+    fn told(_command: &mut Self::Command, _id: Uuid, _state: &Self::State, _revision: u64) {}
 
     /// What follows from a command, given all that has happened.
     fn decide(
@@ -53,6 +63,8 @@ pub struct Given<'a> {
     pub occurred_at: Option<DateTime<Utc>>,
     /// The import that the command comes from.
     pub source: Option<&'a str>,
+    /// Who sends it.
+    pub by: &'a Actor,
 }
 
 impl Given<'_> {

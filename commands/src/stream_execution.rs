@@ -21,6 +21,8 @@ use crate::{
 const ROUNDS: usize = 64;
 /// How many commands of one stream are decided between two waits for the disk.
 const COMMANDS_PER_ROUND: usize = 512;
+/// How many other things one command may have looked up.
+const LOOKED_UP: usize = 100;
 /// How many events of a stream are read at a time.
 const EVENTS_PER_READ: usize = 1_000;
 /// How many streams of a kind are expected to be remembered, and how much their states may weigh in all: as many
@@ -33,6 +35,9 @@ const FIXED_WEIGHT: u64 = 8;
 pub(crate) struct StreamExecution<D: Decider> {
     remembered: Cache<Uuid, Loaded<D::State>, ByEvents>,
     gates: Gates,
+    /// Only one at a time looks up other things and decides by them, so that what it found is still so when its
+    /// events are recorded, as far as others of its sort can change it.
+    looking_up: futures::lock::Mutex<()>,
 }
 
 #[derive(Clone)]
@@ -72,6 +77,7 @@ impl<D: Decider> StreamExecution<D> {
         Self {
             remembered: Cache::with_weighter(REMEMBERED_STREAMS, REMEMBERED_WEIGHT, ByEvents),
             gates: Gates::default(),
+            looking_up: futures::lock::Mutex::default(),
         }
     }
 
@@ -86,7 +92,18 @@ impl<D: Decider> StreamExecution<D> {
                 Err(error) => outcomes[index] = Some(Err(error)),
             }
         }
+        let asks = waiting.iter().any(|(_, parsed)| D::asks(&parsed.command).is_some());
+        // Taken before the gate of the stream, always in this order, so that nobody waits in a circle.
+        let _alone = if asks { Some(self.looking_up.lock().await) } else { None };
         let _through = self.gates.pass(id).await;
+        for (_, parsed) in &mut waiting {
+            if let Err(error) = self.look_up(store, &mut parsed.command).await {
+                return outcomes
+                    .into_iter()
+                    .map(|outcome| outcome.unwrap_or(Err(error.clone().into())))
+                    .collect();
+            }
+        }
         let mut rounds_without_progress = 0;
         while !waiting.is_empty() && rounds_without_progress < ROUNDS {
             let before = waiting.len();
@@ -118,6 +135,18 @@ impl<D: Decider> StreamExecution<D> {
         }
         let id = key.map_or_else(draw, identity::command_of_key);
         Ok(Admitted::Parsed(Box::new(Parsed { command, envelope, id, key })))
+    }
+
+    /// Finds what the command asks for in other streams of the kind.
+    async fn look_up(&self, store: &dyn EventStore, command: &mut D::Command) -> Result<(), ReadError> {
+        for _ in 0..LOOKED_UP {
+            let Some(other) = D::asks(command) else { return Ok(()) };
+            let stream = StreamId::new(D::Event::KIND, other);
+            // What is remembered stays there: whoever works on that stream now may want it.
+            let found = Self::catch_up(store, stream, self.remembered.get(&other)).await?;
+            D::told(command, other, &found.state, found.revision);
+        }
+        Ok(())
     }
 
     /// One load, the decisions on it, and the log's answers. What could not be settled stays waiting.
@@ -178,10 +207,17 @@ impl<D: Decider> StreamExecution<D> {
     /// The state of a stream: what is remembered, brought up to date. It is taken out of the memory, so that
     /// nobody decides on a state that this round has already moved on.
     async fn load(&self, store: &dyn EventStore, stream: StreamId) -> Result<Loaded<D::State>, ReadError> {
-        let mut loaded = self
-            .remembered
-            .remove(&stream.id)
-            .map_or_else(|| Loaded { state: D::State::default(), revision: 0 }, |(_, loaded)| loaded);
+        let remembered = self.remembered.remove(&stream.id).map(|(_, loaded)| loaded);
+        Self::catch_up(store, stream, remembered).await
+    }
+
+    /// What is remembered of a stream, if anything, with all that has been recorded since.
+    async fn catch_up(
+        store: &dyn EventStore,
+        stream: StreamId,
+        remembered: Option<Loaded<D::State>>,
+    ) -> Result<Loaded<D::State>, ReadError> {
+        let mut loaded = remembered.unwrap_or_else(|| Loaded { state: D::State::default(), revision: 0 });
         loop {
             let events = store.read_stream(stream, loaded.revision, EVENTS_PER_READ).await?;
             let count = events.len();
@@ -233,7 +269,8 @@ fn decide<D: Decider>(
     }
     let body = &envelope.body;
     let source = body.source.as_ref().map(|source| source.name.as_str());
-    let given = Given { id: stream.id, command: *id, occurred_at: body.occurred_at, source };
+    let given =
+        Given { id: stream.id, command: *id, occurred_at: body.occurred_at, source, by: &envelope.sender.by };
     let Decision { events, kept } =
         D::decide(&loaded.state, command.clone(), &given).map_err(|rejection| {
             let message = rejection.to_string();

@@ -6,9 +6,10 @@
 
 #![allow(clippy::panic, clippy::needless_pass_by_value, reason = "a kit for tests fails by panicking")]
 
-use std::fmt::Debug;
+use std::{collections::HashMap, fmt::Debug};
 
 use chrono::{DateTime, Utc};
+use domain::Actor;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -22,7 +23,9 @@ pub struct Scenario<D: Decider> {
     id: Uuid,
     state: D::State,
     events: usize,
+    others: HashMap<Uuid, (D::State, u64)>,
     source: Option<String>,
+    by: Actor,
     occurred_at: Option<DateTime<Utc>>,
     outcome: Option<Result<Decision<D::Event>, &'static str>>,
 }
@@ -33,7 +36,9 @@ pub fn given<D: Decider>(events: &[D::Event]) -> Scenario<D> {
         id: ID,
         state: D::State::default(),
         events: 0,
+        others: HashMap::new(),
         source: None,
+        by: Actor::Member("ann".to_owned()),
         occurred_at: None,
         outcome: None,
     };
@@ -58,6 +63,28 @@ where
     #[must_use]
     pub fn imported_from(mut self, source: &str) -> Self {
         self.source = Some(source.to_owned());
+        self.by = Actor::Import(source.to_owned());
+        self
+    }
+
+    /// What follows was said by a policy.
+    #[must_use]
+    pub fn by_a_policy(mut self) -> Self {
+        self.source = None;
+        self.by = Actor::Policy("tidy".to_owned());
+        self
+    }
+
+    /// These things have happened to another thing of the kind.
+    #[must_use]
+    pub fn and_to(mut self, id: Uuid, events: &[D::Event]) -> Self {
+        let (state, revision) = self.others.entry(id).or_default();
+        for event in events {
+            let command = Self::command(usize::try_from(*revision).unwrap_or_default());
+            let past = Past { id: identity::event_id(command, 0), occurred_at: None, source: None };
+            D::evolve(state, event, &past);
+            *revision += 1;
+        }
         self
     }
 
@@ -65,6 +92,7 @@ where
     #[must_use]
     pub fn by_a_person(mut self) -> Self {
         self.source = None;
+        self.by = Actor::Member("ann".to_owned());
         self
     }
 
@@ -80,13 +108,22 @@ where
     #[track_caller]
     #[must_use]
     pub fn when(mut self, command: &str, fields: Value) -> Self {
-        let parsed: D::Command = match serde_json::from_value(json!({ command: fields })) {
+        let mut parsed: D::Command = match serde_json::from_value(json!({ command: fields })) {
             Ok(parsed) => parsed,
             Err(error) => panic!("`{command}` cannot be read: {error}"),
         };
+        while let Some(other) = D::asks(&parsed) {
+            let (state, revision) = self.others.get(&other).cloned().unwrap_or_default();
+            D::told(&mut parsed, other, &state, revision);
+        }
         let id = Self::command(self.events);
-        let given =
-            Given { id: self.id, command: id, occurred_at: self.occurred_at, source: self.source.as_deref() };
+        let given = Given {
+            id: self.id,
+            command: id,
+            occurred_at: self.occurred_at,
+            source: self.source.as_deref(),
+            by: &self.by,
+        };
         let outcome = D::decide(&self.state, parsed, &given).map_err(Into::into);
         if let Ok(decision) = &outcome {
             for (index, event) in decision.events.iter().enumerate() {

@@ -4,7 +4,9 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{event::Concerns, ids::ContactId, moment, personal::Personal};
+use crate::{
+    event::Concerns, evidence::Evidence, ids::ContactId, moment, personal::Personal, recorded::LookedUp,
+};
 
 /// What sort of contact it is (vCard KIND).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -217,6 +219,30 @@ pub enum ContactEvent {
         /// To whom.
         to: ContactId,
     },
+    /// Is the same as another contact. Both stay what they are; whoever shows people shows them as one.
+    #[serde(rename = "contact.merged")]
+    Merged {
+        /// As which.
+        into: ContactId,
+        /// What spoke for it and what against it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        evidence: Vec<Evidence>,
+        /// The other contacts that the decision looked at, from `into` to the last that it is merged into.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        looked_up: Vec<LookedUp>,
+    },
+    /// Is not the same as the other contact after all.
+    #[serde(rename = "contact.unmerged")]
+    Unmerged {
+        /// As which.
+        from: ContactId,
+    },
+    /// Is somebody else than another contact, who looks alike.
+    #[serde(rename = "contact.merge_dismissed")]
+    MergeDismissed {
+        /// Than which.
+        other: ContactId,
+    },
     /// Was registered in error and counts nowhere.
     #[serde(rename = "contact.voided")]
     Voided {},
@@ -225,7 +251,11 @@ pub enum ContactEvent {
 impl Concerns for ContactEvent {
     fn contacts(&self) -> Vec<ContactId> {
         match self {
-            Self::RelationshipStarted { to, .. } | Self::RelationshipEnded { to, .. } => vec![*to],
+            Self::RelationshipStarted { to: other, .. }
+            | Self::RelationshipEnded { to: other, .. }
+            | Self::Merged { into: other, .. }
+            | Self::Unmerged { from: other }
+            | Self::MergeDismissed { other } => vec![*other],
             _ => Vec::new(),
         }
     }

@@ -52,6 +52,9 @@ pub struct Message {
     /// The contact who wrote it, where it is incoming.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<ContactId>,
+    /// The contact whom an answer goes to: the one who wrote, whoever they are merged with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<ContactId>,
     /// The member of staff who wrote it, where it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<MemberId>,
@@ -99,8 +102,9 @@ pub enum ConversationEvent {
 
 impl Concerns for ConversationEvent {
     fn contacts(&self) -> Vec<ContactId> {
-        let of_message =
-            |message: &Message| message.author.iter().chain(&message.mentions).copied().collect();
+        let of_message = |message: &Message| {
+            message.author.iter().chain(&message.to).chain(&message.mentions).copied().collect()
+        };
         match self {
             Self::Logged { contact, message, .. } => {
                 let mut contacts: Vec<_> = of_message(message);

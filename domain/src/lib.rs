@@ -10,6 +10,7 @@ pub mod disclosure;
 pub mod enrolment;
 pub mod event;
 pub mod event_store;
+pub mod evidence;
 pub mod fund;
 pub mod gathering;
 pub mod gift;
@@ -31,11 +32,12 @@ pub use event_store::{
     Answer, AnsweredEvent, Append, AppendError, CommandKey, EventStore, KeyedAnswer, NewEvent, Page,
     READ_AT_ONCE, ReadError,
 };
+pub use evidence::Evidence;
 pub use ids::{
     ContactId, ConversationId, DealId, EventId, FundId, GatheringId, LeadId, MemberId, ProgramId, StreamId,
 };
 pub use money::{Currency, Money};
 pub use personal::{Keyring, Personal};
-pub use recorded::{Actor, BadEvent, Metadata, Position, Recorded, Source};
+pub use recorded::{Actor, BadEvent, LookedUp, Metadata, Position, Recorded, Source};
 pub use role::Role;
 pub use stored::Stored;

@@ -141,6 +141,16 @@ impl Metadata {
     }
 }
 
+/// Another stream that a decision looked at, and how far it had come: the rule is judged by that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LookedUp {
+    /// The stream.
+    pub stream: StreamId,
+    /// Its revision when it was read.
+    pub revision: u64,
+}
+
 /// An event with its envelope, as it was recorded.
 #[derive(Clone, Debug)]
 pub struct Recorded {

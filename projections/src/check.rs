@@ -111,7 +111,7 @@ fn compare_with_log(
     while file.progress.position < target {
         let after = file.progress.position;
         let limit = usize::try_from(target.0 - after.0).unwrap_or(EVENTS_PER_PAGE).min(EVENTS_PER_PAGE);
-        let page = shared.read(after, limit, served.view.wanted)?;
+        let page = shared.read(after, limit, served.view.read)?;
         if let Applied::StoppedAt(at, reason) = file.apply(&page.events, page.through.min(target), None)? {
             // What was folded up to here cannot be told apart from the half of a page; nothing is compared.
             let stopped = Some(format!("position {at}: {reason}"));

@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod card;
+mod consents;
 mod search;
 
 use card::Card;
@@ -30,7 +31,7 @@ pub struct Contacts;
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Query {
-    /// This contact, with everything known of it.
+    /// This contact, with everything known of it and of those that are merged with it.
     id: Option<Uuid>,
     /// Words of the name, or how they begin, in any order; accents and capitals do not matter.
     name: Option<String>,
@@ -50,11 +51,11 @@ pub struct Query {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum View {
-    /// Everything known of one contact.
+    /// Everything known of one person.
     Card(Box<Card>),
     /// Those found.
     Found {
-        /// One row a contact.
+        /// One row a person.
         rows: Vec<FoundRow>,
         /// The cursor of the next page.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +66,7 @@ pub enum View {
 impl Projection for Contacts {
     const NAME: &'static str = "contacts";
     const QUESTION: &'static str = "Who is it, how can they be reached, and may they be written to?";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Auditor];
     const SHOWS: Shows = Shows::People;
     const PERSONAL_PARAMETERS: &'static [&'static str] = &["name", "email", "identity"];
@@ -177,6 +178,10 @@ impl Projection for Contacts {
                     params![contact, word(relationship), to.0],
                 )?;
             }
+            // The runtime keeps who is one person; the question joins them.
+            ContactEvent::Merged { .. }
+            | ContactEvent::Unmerged { .. }
+            | ContactEvent::MergeDismissed { .. } => {}
             ContactEvent::Voided {} => forget(tables, contact)?,
         }
         Ok(())

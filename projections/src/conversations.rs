@@ -35,7 +35,7 @@ pub struct Query {
     state: StateAsked,
     /// Only conversations through this channel.
     channel: Option<Channel>,
-    /// Only conversations with this contact.
+    /// Only conversations with this contact, or with one that is merged with it.
     contact: Option<Uuid>,
     /// Say how many minutes they had waited at this moment.
     at: Option<DateTime<Utc>>,
@@ -95,6 +95,10 @@ struct Totals {
 struct ConversationRow {
     conversation: Uuid,
     contact: Uuid,
+    /// Where the contact is merged with others: the one that all are merged into. Nothing is sent to it: an answer
+    /// goes to the contact that wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    person: Option<Uuid>,
     channel: Channel,
     /// Whether nothing more is to be done.
     resolved: bool,
@@ -117,7 +121,7 @@ struct ConversationRow {
 impl Projection for Conversations {
     const NAME: &'static str = "conversations";
     const QUESTION: &'static str = "Who waits for an answer, and since when?";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Auditor];
     const SHOWS: Shows = Shows::People;
     const KINDS: &'static [Kind] = &[Kind::Conversation];
@@ -132,7 +136,7 @@ impl Projection for Conversations {
         ) WITHOUT ROWID;
         CREATE TABLE messages (
             conversation BLOB, at INTEGER, position INTEGER, message BLOB NOT NULL, direction TEXT NOT NULL,
-            author BLOB, member BLOB, reply_to BLOB, occurred_at INTEGER, recorded_at INTEGER NOT NULL,
+            author BLOB, recipient BLOB, member BLOB, reply_to BLOB, occurred_at INTEGER, recorded_at INTEGER NOT NULL,
             mentions TEXT NOT NULL, PRIMARY KEY (conversation, at, position)
         ) WITHOUT ROWID;
         CREATE TABLE texts (
@@ -160,7 +164,8 @@ impl Projection for Conversations {
 
     fn view(tables: &Tables, query: Query, page: &Page) -> Result<Option<View>, ViewError> {
         if let Some(conversation) = query.conversation {
-            let row = read(tables, conversation)?.map(|known| row(conversation, &known, query.at));
+            let known = read(tables, conversation)?;
+            let row = known.map(|known| row(tables, conversation, &known, query.at)).transpose()?;
             let thread = row.map(|row| Thread::read(tables, row)).transpose()?;
             return Ok(thread.map(|thread| View::Thread(Box::new(thread))));
         }
@@ -290,7 +295,7 @@ fn said(
     let (at, position) = (recorded.happened_at().timestamp_micros(), recorded.position.0);
     let mentions = message.mentions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     tables.execute(
-        "INSERT INTO messages VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "INSERT INTO messages VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         params![
             id,
             at,
@@ -298,6 +303,7 @@ fn said(
             recorded.id.0,
             direction_word(message.direction),
             message.author.map(|author| author.0),
+            message.to.map(|to| to.0),
             message.member.map(|member| member.0),
             message.reply_to.map(|message| message.0),
             recorded.occurred_at.map(|at| at.timestamp_micros()),

@@ -79,7 +79,7 @@ fn step(shared: &Arc<Shared>, share: &mut [Followed]) -> bool {
     if from >= shared.store.head() {
         return false;
     }
-    let wanted = share.iter().fold(KindSet::NONE, |all, followed| all.union(followed.served.view.wanted));
+    let wanted = share.iter().fold(KindSet::NONE, |all, followed| all.union(followed.served.view.read));
     let page = match shared.read(from, EVENTS_PER_PAGE, wanted) {
         Ok(page) => page,
         Err(error) => {

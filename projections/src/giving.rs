@@ -41,7 +41,7 @@ pub struct Query {
     show: Show,
     /// What cells are grouped by; by year unless asked otherwise.
     by: Option<Group>,
-    /// Only what this contact gave.
+    /// Only what this contact gave, and those that are merged with it.
     donor: Option<Uuid>,
     /// Only what is meant for this fund.
     fund: Option<Uuid>,
@@ -242,14 +242,24 @@ fn name(tables: &Tables, contact: Uuid, event: &ContactEvent) -> Result<(), Appl
         | ContactEvent::ConsentGiven { .. }
         | ContactEvent::ConsentWithdrawn { .. }
         | ContactEvent::RelationshipStarted { .. }
-        | ContactEvent::RelationshipEnded { .. } => {}
+        | ContactEvent::RelationshipEnded { .. }
+        | ContactEvent::Merged { .. }
+        | ContactEvent::Unmerged { .. }
+        | ContactEvent::MergeDismissed { .. } => {}
     }
     Ok(())
 }
 
-/// What a donor is called; empty where the name was forgotten.
+/// What a donor is called; empty where the name was forgotten. Of merged contacts the first name counts that can
+/// still be read.
 fn name_of(tables: &Tables, donor: Uuid) -> Result<Option<String>, ViewError> {
-    Ok(tables.row("SELECT name FROM names WHERE contact = ?1", [donor], |row| row.get(0))?)
+    let mut names = Vec::new();
+    for contact in tables.parts_of(donor)? {
+        let sql = "SELECT name FROM names WHERE contact = ?1";
+        names.extend(tables.row(sql, [contact], |row| row.get::<_, String>(0))?);
+    }
+    names.sort_by_key(String::is_empty);
+    Ok(names.into_iter().next())
 }
 
 /// A parameter that the rows asked for take no notice of would mislead whoever gave it.

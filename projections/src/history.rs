@@ -23,7 +23,7 @@ pub struct History;
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Query {
-    /// Every event that concerns this contact, whatever it happened to.
+    /// Every event that concerns this contact or one that is merged with it, whatever it happened to.
     contact: Option<Uuid>,
     /// Every event of one thing: `deal-<uuid>` or `deal/<uuid>`.
     stream: Option<StreamId>,
@@ -197,12 +197,17 @@ impl Projection for History {
         let rest = format!("position {comparison} ?2 ORDER BY position {order} LIMIT ?3");
         let mut rows = match (query.contact, query.stream, query.at) {
             (Some(contact), None, None) => {
-                let number = "SELECT number FROM contacts WHERE contact = ?1";
-                let Some(number) = tables.row(number, [contact], |row| row.get::<_, i64>(0))? else {
-                    return Ok(None);
+                let numbers = numbers_of(tables, contact)?;
+                let Some(first) = numbers.first() else { return Ok(None) };
+                // What concerns several contacts of one person is told once.
+                let theirs = if let [_] = numbers.as_slice() {
+                    "SELECT position FROM concerned WHERE contact = ?1".to_owned()
+                } else {
+                    let all = numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                    format!("SELECT DISTINCT position FROM concerned WHERE contact IN ({all}) AND ?1")
                 };
-                let positions = format!("SELECT position FROM concerned WHERE contact = ?1 AND {rest}");
-                tables.rows(&rows_at(&positions, order), params![number, start, fetch], read_row)?
+                let positions = rows_at(&format!("{theirs} AND {rest}"), order);
+                tables.rows(&positions, params![first, start, fetch], read_row)?
             }
             (None, Some(StreamId { kind, id }), None) => {
                 // Things of two kinds may bear one id, so the tag decides.
@@ -235,6 +240,16 @@ impl Projection for History {
         let next = page.cut(&mut rows, |row| row.position);
         Ok(Some(View { rows, next }))
     }
+}
+
+/// The numbers of all contacts of the person of a contact, as far as anything concerns them.
+fn numbers_of(tables: &Tables, contact: Uuid) -> Result<Vec<i64>, ViewError> {
+    let mut numbers = Vec::new();
+    for part in tables.parts_of(contact)? {
+        let number = "SELECT number FROM contacts WHERE contact = ?1";
+        numbers.extend(tables.row(number, [part], |row| row.get::<_, i64>(0))?);
+    }
+    Ok(numbers)
 }
 
 /// The parts of an event's personal texts.

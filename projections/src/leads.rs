@@ -153,6 +153,9 @@ struct LeadRow {
     /// The name of the member of staff who has it.
     owner: Option<String>,
     contact: Uuid,
+    /// Where the contact is merged with others: the one that all are merged into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    person: Option<Uuid>,
     /// How much it is worth pursuing, 0 to 100.
     score: Option<u8>,
     /// The deal that it became.

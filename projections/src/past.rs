@@ -178,7 +178,7 @@ fn fold(shared: &Shared, file: &mut ViewFile, key: &Key, gone: &AtomicBool) -> R
         }
         let after = file.progress.position;
         let limit = usize::try_from(target.0 - after.0).unwrap_or(EVENTS_PER_PAGE).min(EVENTS_PER_PAGE);
-        let mut page = shared.read(after, limit, file.view().wanted)?;
+        let mut page = shared.read(after, limit, file.view().read)?;
         page.through = page.through.min(target);
         page.events
             .retain(|event| event.as_ref().map_or_else(|bad| bad.position, |event| event.position) <= target);

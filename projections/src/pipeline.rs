@@ -139,6 +139,9 @@ struct DealRow {
     region: Option<String>,
     product: Option<String>,
     contact: Option<Uuid>,
+    /// Where the contact is merged with others: the one that all are merged into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    person: Option<Uuid>,
     opened_at: DateTime<Utc>,
     closed_at: Option<DateTime<Utc>>,
 }
@@ -480,7 +483,8 @@ fn named(cells: BTreeMap<String, Cell>, page: &Page) -> Result<(Vec<ViewRow>, Op
 fn deals(tables: &Tables, query: &Query, page: &Page) -> Result<(Vec<ViewRow>, Option<String>), ViewError> {
     let after: Option<Uuid> = page.after()?;
     let ((from, to), (closed_from, closed_to)) = (moments_of(query.opened), moments_of(query.closed));
-    let sql = "SELECT stage, outcome, minor, currency, owner, product, contact, opened_at, closed_at, deal, name, team, region
+    let sql = "SELECT stage, outcome, minor, currency, owner, product, contact, opened_at, closed_at, deal, name, team, region,
+             (SELECT person FROM person WHERE person.contact = deals.contact)
          FROM deals LEFT JOIN members ON member = owner
          WHERE (?1 IS NULL OR stage = ?1) AND (?2 IS NULL OR owner = ?2) AND (?3 IS NULL OR team = ?3)
              AND (?4 IS NULL OR region = ?4) AND (?5 IS NULL OR product = ?5)
@@ -513,6 +517,7 @@ fn deals(tables: &Tables, query: &Query, page: &Page) -> Result<(Vec<ViewRow>, O
             region: row.get(12)?,
             product: deal.product,
             contact: deal.contact,
+            person: row.get(13)?,
             opened_at: deal.opened_at,
             closed_at: deal.closed_at,
         })

@@ -40,7 +40,7 @@ fn rebuild(shared: &Arc<Shared>, share: &[Arc<Served>]) {
             Err(error) => give_up(served, Position::START, &error.to_string()),
         }
     }
-    let wanted = building.iter().fold(KindSet::NONE, |all, (served, _)| all.union(served.view.wanted));
+    let wanted = building.iter().fold(KindSet::NONE, |all, (served, _)| all.union(served.view.read));
     let mut position = Position::START;
     while position < shared.store.head() && !building.is_empty() {
         if shared.stopping() {

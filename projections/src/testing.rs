@@ -44,7 +44,7 @@ impl Keyring for NoKeys {
 pub(crate) fn given<P: Projection>() -> Story {
     let view = AnyView::of::<P>();
     let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch(view.tables).unwrap();
+    view.create_tables(&connection).unwrap();
     connection.execute_batch(view.indexes).unwrap();
     let tables = Tables::new(connection, Arc::new(NoKeys));
     Story { view, tables, position: 0, revisions: HashMap::new(), concerned: Vec::new() }
@@ -90,11 +90,19 @@ impl Story {
             metadata: None,
             event: event.into_event(),
         };
+        if crate::persons::wants(&recorded) {
+            crate::persons::apply(&self.tables, &recorded).unwrap();
+        }
         if self.view.wanted.contains(stream.kind) {
             (self.view.apply)(&self.tables, &recorded).unwrap();
             self.tables.write_tallies().unwrap();
         }
         self
+    }
+
+    /// The tables, to ask them page by page.
+    pub(crate) fn into_tables(self) -> Tables {
+        self.tables
     }
 
     /// Asked this, the view answers so.

@@ -7,6 +7,7 @@ use schemars::{Schema, SchemaGenerator};
 
 use crate::{
     page::Page,
+    persons,
     projection::{ApplyError, Behind, Projection, Shows, ViewError},
     tables::Tables,
 };
@@ -52,6 +53,8 @@ type FindBehind = fn(&Tables, &str, Option<&str>, &Page) -> Result<Option<Behind
 pub(crate) struct AnyView {
     pub(crate) description: Description,
     pub(crate) wanted: KindSet,
+    /// What is read of the log: what the view wants, and what the runtime wants for every view.
+    pub(crate) read: KindSet,
     pub(crate) tables: &'static str,
     pub(crate) indexes: &'static str,
     pub(crate) apply: fn(&Tables, &Recorded) -> Result<(), ApplyError>,
@@ -75,6 +78,7 @@ impl AnyView {
                 view: |generator| generator.subschema_for::<P::View>(),
             },
             wanted: KindSet::of(P::KINDS),
+            read: KindSet::of(P::KINDS).union(KindSet::of(persons::KINDS)),
             tables: P::TABLES,
             indexes: P::INDEXES,
             apply: P::apply,
@@ -85,6 +89,19 @@ impl AnyView {
             },
             behind: |tables, query, group, page| P::behind(tables, read_query(query)?, group, page),
         }
+    }
+}
+
+impl AnyView {
+    /// Makes the tables of the runtime and those of the view.
+    pub(crate) fn create_tables(&self, connection: &rusqlite::Connection) -> rusqlite::Result<()> {
+        connection.execute_batch(persons::TABLES)?;
+        connection.execute_batch(self.tables)
+    }
+
+    /// All tables and indexes: where they differ, a file is of another version, whatever its number.
+    pub(crate) fn schema(&self) -> String {
+        [persons::TABLES, self.tables, self.indexes].concat()
     }
 }
 
@@ -182,7 +199,7 @@ mod tests {
     fn every_view_understands_an_empty_question_or_says_what_it_needs() {
         for view in Catalogue::whole().0 {
             let connection = Connection::open_in_memory().unwrap();
-            connection.execute_batch(view.tables).unwrap();
+            view.create_tables(&connection).unwrap();
             connection.execute_batch(view.indexes).unwrap();
             let tables = Tables::new(connection, Arc::new(crate::testing::NoKeys));
             match (view.view)(&tables, "", &Page::default()) {

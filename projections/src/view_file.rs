@@ -14,7 +14,7 @@ use domain::{BadEvent, EventId, Keyring, Kind, Position, Recorded};
 use rusqlite::{Connection, OpenFlags, params};
 use uuid::Uuid;
 
-use crate::{projection::ApplyError, tables::Tables, view::AnyView};
+use crate::{persons, projection::ApplyError, tables::Tables, view::AnyView};
 
 /// Beside the view's own tables: one row that says what has been folded.
 const PROGRESS: &str = "
@@ -126,12 +126,12 @@ impl ViewFile {
         )?;
         let progress = Progress {
             log,
-            tables: schema(view),
+            tables: view.schema(),
             position: Position::START,
             last_event: None,
             complete: false,
         };
-        connection.execute_batch(view.tables)?;
+        view.create_tables(&connection)?;
         connection.execute_batch(PROGRESS)?;
         connection.execute(
             "INSERT INTO rapport_progress VALUES (1, ?1, ?2, 0, NULL, NULL, 0)",
@@ -261,10 +261,9 @@ impl ViewFile {
         let mut last = None;
         for (index, event) in events.iter().enumerate() {
             match event {
-                Ok(recorded) if self.view.wanted.contains(recorded.stream.kind) => {
+                Ok(recorded) if self.wanted(event) => {
                     if as_of.is_none_or(|as_of| recorded.effective_at <= as_of) {
-                        (self.view.apply)(&self.tables, recorded)
-                            .map_err(|error| Unfolded::by(index, error))?;
+                        self.fold_one(recorded).map_err(|error| Unfolded::by(index, error))?;
                     }
                     last = Some((recorded.position, recorded.id));
                 }
@@ -274,6 +273,17 @@ impl ViewFile {
             }
         }
         Ok(last)
+    }
+
+    /// Hands an event to the runtime and to the view, to each what it wants.
+    fn fold_one(&self, recorded: &Recorded) -> Result<(), ApplyError> {
+        if persons::wants(recorded) {
+            persons::apply(&self.tables, recorded)?;
+        }
+        if self.view.wanted.contains(recorded.stream.kind) {
+            (self.view.apply)(&self.tables, recorded)?;
+        }
+        Ok(())
     }
 
     /// Nothing to fold: how far the file has come is saved only now and then.
@@ -301,25 +311,20 @@ impl ViewFile {
 
     /// Whether the file was folded from this log with these very tables.
     pub(crate) fn is_of(&self, log: Uuid) -> bool {
-        self.progress.complete && self.progress.log == log && self.progress.tables == schema(&self.view)
+        self.progress.complete && self.progress.log == log && self.progress.tables == self.view.schema()
     }
 
     fn wanted(&self, event: &Result<Recorded, BadEvent>) -> bool {
         match event {
-            Ok(recorded) => self.view.wanted.contains(recorded.stream.kind),
+            Ok(recorded) => self.view.wanted.contains(recorded.stream.kind) || persons::wants(recorded),
             Err(bad) => self.wants(bad),
         }
     }
 
     fn wants(&self, bad: &BadEvent) -> bool {
         let kind = bad.stream.split('-').next().and_then(|word| word.parse::<Kind>().ok());
-        kind.is_some_and(|kind| self.view.wanted.contains(kind))
+        kind.is_some_and(|kind| self.view.wanted.contains(kind)) || persons::wants_tag(&bad.tag)
     }
-}
-
-/// The tables and indexes of a view: where they differ, a file is of another version, whatever its number.
-fn schema(view: &AnyView) -> String {
-    view.tables.to_owned() + view.indexes
 }
 
 fn position(event: &Result<Recorded, BadEvent>) -> Position {

@@ -20,6 +20,7 @@ mod serve;
 mod steps;
 mod table;
 mod token;
+mod unsubscribe_link;
 mod verify;
 mod view;
 mod views;
@@ -84,6 +85,7 @@ enum Command {
     Rebuild(rebuild::Rebuild),
     Check(check::Check),
     Token(token::Token),
+    UnsubscribeLink(unsubscribe_link::UnsubscribeLink),
     Verify(verify::Verify),
     Export(export::Export),
     Disclosures(disclosures::Disclosures),
@@ -110,6 +112,7 @@ pub fn run() -> ExitCode {
             Command::Rebuild(rebuild) => rebuild.run(&shared).await,
             Command::Check(check) => check.run(&shared).await,
             Command::Token(token) => token.run(&shared).await,
+            Command::UnsubscribeLink(link) => link.run(&shared).await,
             Command::Verify(verify) => verify.run(&shared),
             Command::Export(export) => export.run(&shared).await,
             Command::Disclosures(disclosures) => disclosures.run(&shared).await,

@@ -37,6 +37,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("ledger", "Ledger: proof that nothing was altered"),
     ("upkeep", "Upkeep"),
     ("tokens", "Tokens"),
+    ("links", "Links: what contacts may do themselves"),
     ("about", "About this server"),
 ];
 

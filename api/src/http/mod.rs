@@ -34,6 +34,8 @@ mod page;
 mod problem;
 mod session;
 mod tokens;
+mod unsubscribe;
+mod unsubscribe_link;
 mod upkeep;
 mod views;
 
@@ -97,6 +99,7 @@ pub fn router(rapport: Arc<Rapport>, trust: Trust, ending: CancellationToken) ->
         .route("/upkeep/checkpoint", post(ledger::sign))
         .route("/tokens", get(tokens::list).post(tokens::grant))
         .route("/tokens/{name}", delete(tokens::revoke))
+        .route("/unsubscribe-links", post(unsubscribe::make))
         .route_layer(middleware::from_fn_with_state(app.clone(), caller::admit));
     // These answer for as long as they have something to say.
     let lasting = Router::new()
@@ -109,6 +112,7 @@ pub fn router(rapport: Arc<Rapport>, trust: Trust, ending: CancellationToken) ->
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/session", get(session::form).post(session::sign_in_with))
+        .route("/unsubscribe/{token}", get(unsubscribe::ask).post(unsubscribe::stop))
         .layer(DefaultBodyLimit::max(16 * 1024));
     let routes =
         bounded(quick.merge(open)).merge(lasting).fallback(nowhere).method_not_allowed_fallback(not_so);

@@ -7,7 +7,10 @@ use projections::Description;
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{App, commands::Outcome, disclosure, events, ledger, problem::Problem, tokens, upkeep};
+use super::{
+    App, commands::Outcome, disclosure, events, ledger, problem::Problem, tokens, unsubscribe,
+    unsubscribe_link::UnsubscribeLink, upkeep,
+};
 
 mod journeys;
 
@@ -326,6 +329,8 @@ fn fixed_paths(generator: &mut SchemaGenerator) -> Map<String, Value> {
     ];
     let chosen = json!({ "content": json_content(&schema::<upkeep::Chosen>(generator)) });
     let grant = json!({ "required": true, "content": json_content(&schema::<tokens::Grant>(generator)) });
+    let unsubscribe_link =
+        json!({ "required": true, "content": json_content(&schema::<UnsubscribeLink>(generator)) });
     let open = json!([]);
     let paths = json!({
         "/events": { "get": { "tags": ["events"], "operationId": "events", "parameters": event_parameters,
@@ -346,6 +351,19 @@ fn fixed_paths(generator: &mut SchemaGenerator) -> Map<String, Value> {
         "/tokens/{name}": { "delete": { "tags": ["tokens"], "operationId": "revoke_token", "summary": "revoke a token",
             "description": "For admin.", "parameters": [parameter("name", "path", true, &text, "whose")],
             "responses": responses("204", "revoked", &json!({}), &[404, 429]) } },
+        "/unsubscribe-links": { "post": { "tags": ["links"], "operationId": "make_unsubscribe_link",
+            "summary": "the link by which a contact ends what they get", "description": format!("For {}.", roles(unsubscribe::MAKERS)),
+            "requestBody": unsubscribe_link,
+            "responses": responses("201", "its path", &object, &[429]) } },
+        "/unsubscribe/{token}": {
+            "get": { "tags": ["links"], "operationId": "unsubscribe_page", "security": open, "summary": "a page with one button",
+                "parameters": [parameter("token", "path", true, &text, "from the link")],
+                "responses": { "200": { "description": "the page" }, "404": { "description": "not a link of ours" } } },
+            "post": { "tags": ["links"], "operationId": "unsubscribe", "security": open,
+                "summary": "withdraws the consent, however often it comes (RFC 8058, one click)",
+                "parameters": [parameter("token", "path", true, &text, "from the link")],
+                "responses": { "200": { "description": "withdrawn" }, "404": { "description": "not a link of ours" },
+                    "429": { "description": "too many at once" } } } },
         "/openapi.json": { "get": { "tags": ["about"], "operationId": "openapi", "summary": "this document",
             "responses": responses("200", "OpenAPI 3.1", &object, &[]) } },
         "/docs": { "get": { "tags": ["about"], "operationId": "docs", "summary": "this document for people",

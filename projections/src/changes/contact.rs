@@ -41,6 +41,13 @@ pub(super) fn tell(told: &mut Told<'_>, event: &ContactEvent) {
         ContactEvent::RelationshipEnded { relationship, to } => {
             told.is_gone(Field::of(&plain(relationship), Kind::Contact, to.0));
         }
+        ContactEvent::Merged { into, evidence: _, looked_up: _ } => {
+            told.is("merged into", Value::thing(Kind::Contact, into.0));
+        }
+        ContactEvent::Unmerged { from: _ } => told.is_gone("merged into"),
+        ContactEvent::MergeDismissed { other } => {
+            told.is(Field::of("told apart from", Kind::Contact, other.0), "yes");
+        }
         ContactEvent::Voided {} => told.is("voided", "yes: it was registered in error"),
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn tell(told: &mut Told<'_>, event: &ConversationEvent) {
 }
 
 fn said(told: &mut Told<'_>, message: &Message) {
-    let Message { direction, author, member, text, reply_to, mentions } = message;
+    let Message { direction, author, to, member, text, reply_to, mentions } = message;
     let number = told.number();
     let way = match direction {
         Direction::Incoming => "received",
@@ -34,6 +34,7 @@ fn said(told: &mut Told<'_>, message: &Message) {
     told.is(field(""), text.as_ref().map_or_else(|| "without text".into(), Value::from).noting(way));
     let author = author.map(|id| Value::thing(Kind::Contact, id.0));
     told.may_be(field(", by"), author.or_else(|| member.map(|id| Value::thing(Kind::Member, id.0))));
+    told.may_be(field(", to"), to.map(|id| Value::thing(Kind::Contact, id.0)));
     let answered = reply_to.map(|event| {
         told.number_of(event).map_or_else(|| format!("event {event}"), |number| format!("message {number}"))
     });

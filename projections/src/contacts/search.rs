@@ -8,14 +8,15 @@ use uuid::Uuid;
 
 use super::{
     Query, View,
-    card::{identities, tags},
+    card::{face_name, identities, tags},
     given, read_word, word,
 };
 use crate::{page::Page, projection::ViewError, tables::Tables};
 
-/// A contact found.
+/// A person found.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct FoundRow {
+    /// The contact, or where several are one, the one that all are merged into.
     id: Uuid,
     form: ContactForm,
     /// Absent where none was ever given, empty where it was forgotten.
@@ -23,19 +24,39 @@ pub struct FoundRow {
     /// Every address, the one linked first in front.
     emails: Vec<String>,
     tags: Vec<String>,
+    /// The contacts that are merged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<Uuid>,
     #[serde(skip)]
     number: i64,
 }
 
-/// Those who meet every condition, page by page.
+/// Those who meet every condition, page by page; several contacts that are one person are one row, and what one of
+/// them lacks another may have.
 pub(super) fn find(tables: &Tables, query: &Query, page: &Page) -> Result<View, ViewError> {
-    let (mut conditions, mut values) = conditions(query)?;
-    conditions.push("number > ?");
+    let conditions = conditions(query)?;
+    let mut values: Vec<Value> = Vec::new();
+    let mut wanted: Vec<String> = Vec::new();
+    let any_merged = tables.any_merged()?;
+    for (index, condition) in conditions.iter().enumerate() {
+        // The first condition finds contacts by its index; the others may be met by any of the same person.
+        wanted.push(if any_merged && index > 0 { of_any_part(condition) } else { condition.on("c") });
+        values.extend(condition.values.iter().cloned());
+        if any_merged && index > 0 {
+            values.extend(condition.values.iter().cloned());
+        }
+    }
+    if any_merged {
+        let first = conditions.first();
+        wanted.push(is_first_part(first));
+        values.extend(first.into_iter().flat_map(|first| first.values.iter().cloned()));
+    }
+    wanted.push("c.number > ?".to_owned());
     values.push(Value::Integer(page.after::<i64>()?.unwrap_or_default()));
     values.push(Value::Integer(i64::try_from(page.fetch()).unwrap_or(i64::MAX)));
     let sql = format!(
-        "SELECT number, contact, form, named, name FROM contacts WHERE {} ORDER BY number LIMIT ?",
-        conditions.join(" AND ")
+        "SELECT c.number, c.contact, c.form, c.named, c.name FROM contacts AS c WHERE {} ORDER BY c.number LIMIT ?",
+        wanted.join(" AND ")
     );
     let mut rows = tables.rows(&sql, params_from_iter(values), |row| {
         Ok(FoundRow {
@@ -45,15 +66,66 @@ pub(super) fn find(tables: &Tables, query: &Query, page: &Page) -> Result<View, 
             name: given(row, 3, 4)?,
             emails: Vec::new(),
             tags: Vec::new(),
+            parts: Vec::new(),
         })
     })?;
     let next = page.cut(&mut rows, |row| row.number);
     for row in &mut rows {
-        let addresses = identities(tables, row.id)?.into_iter().filter(|identity| identity.platform == EMAIL);
-        row.emails = addresses.map(|identity| identity.handle).collect();
-        row.tags = tags(tables, row.id)?;
+        complete(tables, row)?;
     }
     Ok(View::Found { rows, next })
+}
+
+/// Fills in what is known of all contacts of a person.
+fn complete(tables: &Tables, row: &mut FoundRow) -> Result<(), ViewError> {
+    let parts = tables.parts_of(row.id)?;
+    for contact in &parts {
+        let addresses =
+            identities(tables, *contact)?.into_iter().filter(|identity| identity.platform == EMAIL);
+        for address in addresses.map(|identity| identity.handle) {
+            // Two contacts of one person often share one.
+            if !row.emails.contains(&address) {
+                row.emails.push(address);
+            }
+        }
+        row.tags.extend(tags(tables, *contact)?);
+    }
+    if let [person, _, ..] = parts.as_slice() {
+        row.id = *person;
+        row.name = face_name(tables, &parts)?;
+        row.tags.sort_unstable();
+        row.tags.dedup();
+        row.parts = parts;
+    }
+    Ok(())
+}
+
+/// A condition on a contact, with its values.
+struct Condition {
+    /// With `{c}` where the name of the table of contacts goes.
+    sql: &'static str,
+    values: Vec<Value>,
+}
+
+impl Condition {
+    fn on(&self, contacts: &str) -> String {
+        self.sql.replace("{c}", contacts)
+    }
+}
+
+/// The other contacts of the person of `c`, as `part`.
+const PARTS: &str = "person AS me JOIN person AS mate ON mate.person = me.person
+    JOIN contacts AS part ON part.contact = mate.contact WHERE me.contact = c.contact";
+
+/// Whether the contact or any that is merged with it meets a condition.
+fn of_any_part(condition: &Condition) -> String {
+    format!("({} OR EXISTS (SELECT 1 FROM {PARTS} AND {}))", condition.on("c"), condition.on("part"))
+}
+
+/// Whether no contact of the same person was found before this one.
+fn is_first_part(first: Option<&Condition>) -> String {
+    let found = first.map_or("TRUE".to_owned(), |first| first.on("part"));
+    format!("NOT EXISTS (SELECT 1 FROM {PARTS} AND part.number < c.number AND {found})")
 }
 
 /// The platform of email addresses.
@@ -63,7 +135,7 @@ const EMAIL: &str = "email";
 macro_rules! linked_by {
     ($exactly:literal) => {
         concat!(
-            "contact IN (SELECT i.contact FROM identities AS i
+            "{c}.contact IN (SELECT i.contact FROM identities AS i
                 WHERE i.handle = ? COLLATE NOCASE AND i.platform = ? AND i.linked ",
             $exactly,
             " AND NOT EXISTS (SELECT 1 FROM identities AS later
@@ -73,36 +145,35 @@ macro_rules! linked_by {
     };
 }
 
-/// The conditions of a search and their values, only those asked for, so that each can use its index.
-fn conditions(query: &Query) -> Result<(Vec<&'static str>, Vec<Value>), ViewError> {
-    let (mut conditions, mut values) = (Vec::new(), Vec::new());
-    if let Some(name) = &query.name {
-        conditions.push("number IN (SELECT rowid FROM name_search WHERE name_search MATCH ?)");
-        values.push(Value::Text(search_words(name)?));
-    }
+/// The conditions of a search, only those asked for, so that each can use its index; the one that few meet first.
+fn conditions(query: &Query) -> Result<Vec<Condition>, ViewError> {
+    let mut conditions = Vec::new();
     if let Some(email) = &query.email {
-        conditions.push(linked_by!(""));
-        values.extend([not_empty("email", email)?, Value::Text(EMAIL.to_owned())]);
+        let values = vec![not_empty("email", email)?, Value::Text(EMAIL.to_owned())];
+        conditions.push(Condition { sql: linked_by!(""), values });
     }
     match (&query.platform, &query.identity) {
         (Some(platform), Some(identity)) => {
-            conditions.push(linked_by!("AND i.handle = ?"));
             let identity = not_empty("identity", identity)?;
-            values.extend([identity.clone(), Value::Text(platform.clone()), identity]);
+            let values = vec![identity.clone(), Value::Text(platform.clone()), identity];
+            conditions.push(Condition { sql: linked_by!("AND i.handle = ?"), values });
         }
         (Some(_), None) => return Err(ViewError::query("identity", "is missing: say which on the platform")),
         (None, Some(_)) => return Err(ViewError::query("platform", "is missing: say where the identity is")),
         (None, None) => {}
     }
+    if let Some(name) = &query.name {
+        let sql = "{c}.number IN (SELECT rowid FROM name_search WHERE name_search MATCH ?)";
+        conditions.push(Condition { sql, values: vec![Value::Text(search_words(name)?)] });
+    }
     if let Some(tag) = &query.tag {
-        conditions.push("contact IN (SELECT contact FROM tags WHERE tag = ?)");
-        values.push(Value::Text(tag.clone()));
+        let sql = "{c}.contact IN (SELECT contact FROM tags WHERE tag = ?)";
+        conditions.push(Condition { sql, values: vec![Value::Text(tag.clone())] });
     }
     if let Some(form) = query.form {
-        conditions.push("form = ?");
-        values.push(Value::Text(word(form)));
+        conditions.push(Condition { sql: "{c}.form = ?", values: vec![Value::Text(word(form))] });
     }
-    Ok((conditions, values))
+    Ok(conditions)
 }
 
 /// What was forgotten is empty, and must not be found by asking for nothing.

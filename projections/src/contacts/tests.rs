@@ -11,7 +11,10 @@ use rusqlite::{Connection, types::Value};
 use serde_json::json;
 
 use super::*;
-use crate::testing::{Story, given};
+use crate::{
+    testing::{Story, given},
+    view::AnyView,
+};
 
 fn personal(contact: u128, text: &str) -> Personal<String> {
     Personal::new(ContactId(Uuid::from_u128(contact)), text.to_owned())
@@ -190,7 +193,7 @@ impl Keyring for NoKeys {
 /// Folds one contact's events, and says what stands in the tables.
 fn fold(events: &[ContactEvent], then: &str) -> (Tables, String) {
     let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch(Contacts::TABLES).unwrap();
+    AnyView::of::<Contacts>().create_tables(&connection).unwrap();
     connection.execute_batch(Contacts::INDEXES).unwrap();
     let tables = Tables::new(connection, Arc::new(NoKeys));
     for (index, event) in events.iter().enumerate() {

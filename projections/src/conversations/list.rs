@@ -31,9 +31,9 @@ pub(super) fn totals(tables: &Tables, query: &Query) -> Result<Totals, ViewError
             read,
         )?,
         Some(contact) => tables.row(
-            "SELECT count(*), count(*) FILTER (WHERE waiting < ?4), count(response), coalesce(sum(response), 0)
+            &format!("SELECT count(*), count(*) FILTER (WHERE waiting < ?4), count(response), coalesce(sum(response), 0)
              FROM conversations
-             WHERE (?1 IS NULL OR channel = ?1) AND (?2 IS NULL OR resolved = ?2) AND contact = ?3",
+             WHERE (?1 IS NULL OR channel = ?1) AND (?2 IS NULL OR resolved = ?2) AND {}", theirs("?3")),
             params![channel, resolved, contact, NOBODY],
             read,
         )?,
@@ -57,9 +57,9 @@ pub(super) fn rows(
     let (waiting, after) = page.after::<(i64, Uuid)>()?.unzip();
     // Said outright, so that each question finds its index.
     let found_by = match (query.contact, query.state) {
-        (Some(_), _) => "contact = ?2 AND (?3 IS NULL OR resolved = ?3)",
-        (None, StateAsked::All) => "?2 IS NULL AND ?3 IS NULL",
-        (None, StateAsked::Open | StateAsked::Resolved) => "?2 IS NULL AND resolved = ?3",
+        (Some(_), _) => format!("{} AND (?3 IS NULL OR resolved = ?3)", theirs("?2")),
+        (None, StateAsked::All) => "?2 IS NULL AND ?3 IS NULL".to_owned(),
+        (None, StateAsked::Open | StateAsked::Resolved) => "?2 IS NULL AND resolved = ?3".to_owned(),
     };
     let sql = format!(
         "SELECT {COLUMNS}, conversation FROM conversations
@@ -76,15 +76,30 @@ pub(super) fn rows(
     ];
     let mut found = tables.rows(&sql, filters, |row| Ok((read_known(row)?, row.get::<_, Uuid>(12)?)))?;
     let next = page.cut(&mut found, |(known, id)| (known.waiting(), *id));
-    Ok((found.iter().map(|(known, id)| row(*id, known, query.at)).collect(), next))
+    let rows = found.iter().map(|(known, id)| row(tables, *id, known, query.at));
+    Ok((rows.collect::<rusqlite::Result<_>>()?, next))
 }
 
-pub(super) fn row(conversation: Uuid, known: &Known, at: Option<DateTime<Utc>>) -> ConversationRow {
+/// Conversations with any contact of the person of the one asked for.
+fn theirs(contact: &str) -> String {
+    format!(
+        "contact IN (SELECT {contact} UNION SELECT mate.contact FROM person AS me
+             JOIN person AS mate ON mate.person = me.person WHERE me.contact = {contact})"
+    )
+}
+
+pub(super) fn row(
+    tables: &Tables,
+    conversation: Uuid,
+    known: &Known,
+    at: Option<DateTime<Utc>>,
+) -> rusqlite::Result<ConversationRow> {
     let waiting = Some(known.waiting()).filter(|waiting| *waiting != NOBODY).map(moment);
     let waited = waiting.zip(at).map(|(since, at)| (at - since).num_minutes());
-    ConversationRow {
+    Ok(ConversationRow {
         conversation,
         contact: known.contact,
+        person: tables.merged_person(known.contact)?,
         channel: known.channel,
         resolved: known.resolved,
         waiting_since: waiting,
@@ -93,5 +108,5 @@ pub(super) fn row(conversation: Uuid, known: &Known, at: Option<DateTime<Utc>>) 
         began_at: moment(known.began),
         last_activity: moment(known.last.0),
         first_response_minutes: known.response.map(minutes),
-    }
+    })
 }

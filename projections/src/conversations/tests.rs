@@ -18,6 +18,7 @@ fn message(direction: Direction, text: &str, reply_to: Option<EventId>) -> Messa
     Message {
         direction,
         author: incoming.then_some(ANN),
+        to: None,
         member: (!incoming).then_some(MemberId(Uuid::from_u128(2))),
         text: (!text.is_empty()).then(|| Personal::new(ANN, text.to_owned())),
         reply_to,

@@ -39,6 +39,8 @@ struct MessageRow {
     direction: Direction,
     /// The contact who wrote it.
     author: Option<Uuid>,
+    /// The contact to whom it went: the one who wrote what it answers, whoever they are merged with.
+    to: Option<Uuid>,
     /// The member of staff who wrote it.
     member: Option<Uuid>,
     /// When it was said, where that is known.
@@ -59,7 +61,7 @@ impl Thread {
     pub(super) fn read(tables: &Tables, row: ConversationRow) -> rusqlite::Result<Self> {
         let sql =
             "SELECT at, position, message, direction, author, member, reply_to, occurred_at, recorded_at,
-                 mentions, text
+                 mentions, text, recipient
              FROM messages LEFT JOIN texts USING (conversation, position)
              WHERE conversation = ?1 ORDER BY at, position LIMIT ?2";
         let mut messages = tables.rows(sql, params![row.conversation, MESSAGES as u64 + 1], |row| {
@@ -69,6 +71,7 @@ impl Thread {
                 message: row.get(2)?,
                 direction: direction_of(row.get_ref(3)?.as_str()?),
                 author: row.get(4)?,
+                to: row.get(11)?,
                 member: row.get(5)?,
                 reply_to: row.get(6)?,
                 occurred_at: row.get::<_, Option<i64>>(7)?.map(moment),

@@ -1,5 +1,7 @@
 //! The answers: a report with a row per group, or the counts of one gathering.
 
+use std::collections::HashMap;
+
 use chrono::{Datelike as _, NaiveDate};
 use rusqlite::params;
 use schemars::JsonSchema;
@@ -9,7 +11,7 @@ use uuid::Uuid;
 use super::{
     Group, Query,
     cells::{ANY_COHORT, ANY_PROGRAM, ANY_TYPE, Day, Measure, find},
-    report::{Reporter, Span, last_day, months},
+    report::{Reporter, Span, last_day},
 };
 use crate::{page::Page, period::Month, projection::ViewError, tables::Tables};
 
@@ -66,8 +68,17 @@ const fn define(name: &'static str, is: &'static str) -> Definition {
     Definition { name, version: 1, is }
 }
 
+/// One whose meaning has changed since.
+const fn define_anew(version: u32, name: &'static str, is: &'static str) -> Definition {
+    Definition { name, version, is }
+}
+
 const DEFINITIONS: &[Definition] = &[
-    define("participants", "distinct contacts with at least one attendance that counts in the period"),
+    define_anew(
+        2,
+        "participants",
+        "distinct people with at least one attendance that counts in the period; merged contacts are one",
+    ),
     define(
         "participations",
         "attendances in the period, on the UTC day on which each happened; those voided, and those of \
@@ -93,7 +104,11 @@ const DEFINITIONS: &[Definition] = &[
     define("reactivated", "participants who attended before, but not in the period before"),
     define("lapsed", "participants of the period before who did not attend in this one"),
     define("enrolments", "enrolments made in the period, in any role; those voided do not count"),
-    define("enrolled_people", "distinct contacts with an enrolment made in the period"),
+    define_anew(
+        2,
+        "enrolled_people",
+        "distinct people with an enrolment made in the period; merged contacts are one",
+    ),
     define("withdrawn", "enrolments left in the period and not reinstated since"),
     define("completed", "enrolments completed in the period and not reinstated since"),
 ];
@@ -217,18 +232,33 @@ pub(super) fn gathering(tables: &Tables, gathering: Uuid) -> Result<Option<View>
         Ok((one, row.get::<_, i64>(6)?))
     })?;
     let Some((one, number)) = found else { return Ok(None) };
-    let sql = "SELECT count(registered), count(*) FILTER (WHERE outcome = ?2),
-            count(*) FILTER (WHERE outcome = ?3), count(*) FILTER (WHERE outcome = ?4)
-        FROM presences WHERE gathering = ?1";
-    let [attended, excused, missed] =
-        [Measure::Attended, Measure::Excused, Measure::Missed].map(Measure::number);
-    let counts = tables.row(sql, params![number, attended, excused, missed], |row| {
-        Ok([row.get::<_, u64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
-    })?;
-    let [registered, attended, excused, missed] = counts.unwrap_or_default();
+    let [registered, attended, excused, missed] = outcomes(tables, number)?;
     let attendance_rate = rate(attended, attended + excused + missed);
     let one = OneGathering { registered, attended, excused, missed, attendance_rate, ..one };
     Ok(Some(View::Gathering(Box::new(one))))
+}
+
+/// How many people registered for a gathering, attended it, were excused and missed it. Who came under one of
+/// several merged contacts came, whatever is said of the others; being excused goes before having missed it.
+fn outcomes(tables: &Tables, gathering: i64) -> Result<[u64; 4], ViewError> {
+    let merged: HashMap<u32, u32> = tables.merged_numbers("people")?.into_iter().collect();
+    let mut people = HashMap::<u32, (bool, u8)>::new();
+    let sql = "SELECT registered IS NOT NULL, outcome, person FROM presences WHERE gathering = ?1";
+    tables.rows(sql, [gathering], |row| {
+        let (registered, number): (bool, u32) = (row.get(0)?, row.get(2)?);
+        let outcome = match row.get::<_, Option<u32>>(1)?.and_then(Measure::of) {
+            Some(Measure::Attended) => 3,
+            Some(Measure::Excused) => 2,
+            Some(Measure::Missed) => 1,
+            _ => 0,
+        };
+        let known = people.entry(merged.get(&number).copied().unwrap_or(number)).or_default();
+        *known = (known.0 | registered, known.1.max(outcome));
+        Ok(())
+    })?;
+    let count = |wanted: u8| people.values().filter(|(_, outcome)| *outcome == wanted).count() as u64;
+    let registered = people.values().filter(|(registered, _)| *registered).count() as u64;
+    Ok([registered, count(3), count(2), count(1)])
 }
 
 /// The period asked about and the one before it.
@@ -245,16 +275,21 @@ pub(super) fn report(tables: &Tables, query: &Query, page: &Page) -> Result<View
     }
     let asked = asked(tables, query)?;
     let cell = cell(tables, query)?;
+    let merged = tables.merged_numbers("people")?;
     let totals = match cell {
-        Some(cell) => Reporter::new(tables, cell, depth).report(asked.span, asked.previous)?,
+        Some(cell) => Reporter::new(tables, &merged, cell, depth).report(asked.span, asked.previous)?,
         None => Cell::default(),
     };
     let (rows, next) = match (query.by, cell) {
         (Group::None, _) => {
             (vec![NamedCell { group: String::new(), name: None, cell: totals.clone() }], None)
         }
-        (Group::Program | Group::Cohort | Group::Type, _) => parts(tables, query, asked, depth, page)?,
-        (Group::Month | Group::Year, Some(cell)) => times(tables, query.by, cell, asked, depth, page)?,
+        (Group::Program | Group::Cohort | Group::Type, _) => {
+            parts(tables, &merged, query, asked, depth, page)?
+        }
+        (Group::Month | Group::Year, Some(cell)) => {
+            times(Reporter::new(tables, &merged, cell, depth), query.by, asked, page)?
+        }
         (Group::Month | Group::Year, None) => (Vec::new(), None),
     };
     let date = |day: Day| (day != Span::BEGINNING).then(|| day.date());
@@ -340,6 +375,7 @@ fn cell(tables: &Tables, query: &Query) -> Result<Option<u32>, ViewError> {
 /// A row per program, cohort or type.
 fn parts(
     tables: &Tables,
+    merged: &[(u32, u32)],
     query: &Query,
     asked: Asked,
     depth: u32,
@@ -365,7 +401,7 @@ fn parts(
     let next = page.cut(&mut found, |(_, group, _)| group.clone());
     let mut rows = Vec::with_capacity(found.len());
     for (cell, group, name) in found {
-        let cell = Reporter::new(tables, cell, depth).report(asked.span, asked.previous)?;
+        let cell = Reporter::new(tables, merged, cell, depth).report(asked.span, asked.previous)?;
         // Where nothing happened now or before, there is nothing to say.
         if cell != Cell::default() {
             let group = Uuid::parse_str(&group)
@@ -380,16 +416,14 @@ fn parts(
 
 /// A row per month or year in which anything happened.
 fn times(
-    tables: &Tables,
+    mut reporter: Reporter<'_>,
     by: Group,
-    cell: u32,
     asked: Asked,
-    depth: u32,
     page: &Page,
 ) -> Result<(Vec<NamedCell>, Option<String>), ViewError> {
     let after: Option<i32> = page.after()?;
     let mut groups: Vec<(i32, String, Span, Span)> = Vec::new();
-    for month in months(tables, cell, asked.span)? {
+    for month in reporter.months(asked.span)? {
         let (key, name, whole, before) = if by == Group::Year {
             let (this, before) = (year(month), year(Month(month.0 - 12)));
             (month.0.div_euclid(12), format!("{:04}", month.0.div_euclid(12)), this, before)
@@ -404,7 +438,6 @@ fn times(
         }
     }
     let next = page.cut(&mut groups, |(key, ..)| *key);
-    let mut reporter = Reporter::new(tables, cell, depth);
     let mut rows = Vec::with_capacity(groups.len());
     for (_, group, whole, before) in groups {
         let span = Span { from: whole.from.max(asked.span.from), to: whole.to.min(asked.span.to) };

@@ -64,16 +64,6 @@ impl Span {
     }
 }
 
-/// The months in which a cell has anything, within a span.
-pub(super) fn months(tables: &Tables, cell: u32, span: Span) -> rusqlite::Result<Vec<Month>> {
-    let first = if span.from == Span::BEGINNING { i32::MIN } else { span.from.month().0 };
-    let (from, to) = (key(cell, Unit::Month, first), key(cell, Unit::Month, span.to.month().0));
-    let sql = "SELECT key FROM attended WHERE key BETWEEN ?1 AND ?2 UNION
-        SELECT key FROM enrolled WHERE key BETWEEN ?1 AND ?2 UNION
-        SELECT key FROM sums WHERE key BETWEEN ?1 AND ?2 ORDER BY 1";
-    tables.rows(sql, params![from, to], |row| row.get(0).map(|key| Month(at(key))))
-}
-
 /// The last day on which a cell has anything.
 pub(super) fn last_day(tables: &Tables, cell: u32) -> rusqlite::Result<Option<Day>> {
     let (from, to) = (key(cell, Unit::Day, i32::MIN), key(cell, Unit::Day, i32::MAX));
@@ -101,7 +91,13 @@ fn each(
 }
 
 /// Counts per person, by the number of the person.
-fn people(tables: &Tables, table: &str, cell: u32, span: Span) -> rusqlite::Result<Vec<u32>> {
+fn people(
+    tables: &Tables,
+    merged: &[(u32, u32)],
+    table: &str,
+    cell: u32,
+    span: Span,
+) -> rusqlite::Result<Vec<u32>> {
     let mut counts = Vec::new();
     each(tables, table, cell, span, |person, count| {
         let person = person as usize;
@@ -110,6 +106,13 @@ fn people(tables: &Tables, table: &str, cell: u32, span: Span) -> rusqlite::Resu
         }
         counts[person] = counts[person].saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
     })?;
+    for (number, person) in merged {
+        // Where the number was counted, the length holds the person's as well, since that is the lower one.
+        if let Some(count) = counts.get_mut(*number as usize) {
+            let count = std::mem::take(count);
+            counts[*person as usize] = counts[*person as usize].saturating_add(count);
+        }
+    }
     Ok(counts)
 }
 
@@ -123,6 +126,15 @@ impl People {
             self.0.resize(person / 64 + 1, 0);
         }
         self.0[person / 64] |= 1 << (person % 64);
+    }
+
+    /// Whether they were there.
+    fn remove(&mut self, person: usize) -> bool {
+        let was_there = self.contains(person);
+        if was_there {
+            self.0[person / 64] &= !(1 << (person % 64));
+        }
+        was_there
     }
 
     fn contains(&self, person: usize) -> bool {
@@ -142,9 +154,14 @@ impl People {
 }
 
 /// Whoever attended within a span.
-fn attenders(tables: &Tables, cell: u32, span: Span) -> rusqlite::Result<People> {
+fn attenders(tables: &Tables, merged: &[(u32, u32)], cell: u32, span: Span) -> rusqlite::Result<People> {
     let mut people = People::default();
     each(tables, "attended", cell, span, |person, _| people.insert(person as usize))?;
+    for (number, person) in merged {
+        if people.remove(*number as usize) {
+            people.insert(*person as usize);
+        }
+    }
     Ok(people)
 }
 
@@ -152,6 +169,8 @@ fn attenders(tables: &Tables, cell: u32, span: Span) -> rusqlite::Result<People>
 /// little more than a year.
 pub(super) struct Reporter<'t> {
     tables: &'t Tables,
+    /// The numbers of people under which nobody counts, since they are merged: each with the one that counts.
+    merged: &'t [(u32, u32)],
     cell: u32,
     depth: u32,
     /// Whoever attended before a day.
@@ -161,8 +180,19 @@ pub(super) struct Reporter<'t> {
 }
 
 impl<'t> Reporter<'t> {
-    pub(super) const fn new(tables: &'t Tables, cell: u32, depth: u32) -> Self {
-        Self { tables, cell, depth, seen: None, read: Vec::new() }
+    pub(super) const fn new(tables: &'t Tables, merged: &'t [(u32, u32)], cell: u32, depth: u32) -> Self {
+        Self { tables, merged, cell, depth, seen: None, read: Vec::new() }
+    }
+
+    /// The months in which the cell has anything, within a span.
+    pub(super) fn months(&self, span: Span) -> rusqlite::Result<Vec<Month>> {
+        let first = if span.from == Span::BEGINNING { i32::MIN } else { span.from.month().0 };
+        let from = key(self.cell, Unit::Month, first);
+        let to = key(self.cell, Unit::Month, span.to.month().0);
+        let sql = "SELECT key FROM attended WHERE key BETWEEN ?1 AND ?2 UNION
+            SELECT key FROM enrolled WHERE key BETWEEN ?1 AND ?2 UNION
+            SELECT key FROM sums WHERE key BETWEEN ?1 AND ?2 ORDER BY 1";
+        self.tables.rows(sql, params![from, to], |row| row.get(0).map(|key| Month(at(key))))
     }
 
     /// What happened within a span, compared with the one before.
@@ -178,7 +208,8 @@ impl<'t> Reporter<'t> {
             None => People::default(),
         };
         let mut here = People::default();
-        for (person, count) in people(self.tables, "attended", self.cell, span)?.into_iter().enumerate() {
+        let attended = people(self.tables, self.merged, "attended", self.cell, span)?;
+        for (person, count) in attended.into_iter().enumerate() {
             if count == 0 {
                 continue;
             }
@@ -213,7 +244,7 @@ impl<'t> Reporter<'t> {
             // Attendances are counted by person.
             Some(Measure::Attended) | None => {}
         })?;
-        for count in people(self.tables, "enrolled", self.cell, span)? {
+        for count in people(self.tables, self.merged, "enrolled", self.cell, span)? {
             cell.enrolments += u64::from(count);
             cell.enrolled_people += u64::from(count > 0);
         }
@@ -234,7 +265,7 @@ impl<'t> Reporter<'t> {
     fn attenders(&self, span: Span) -> rusqlite::Result<People> {
         match self.read.iter().find(|(read, _)| *read == span) {
             Some((_, people)) => Ok(people.clone()),
-            None => attenders(self.tables, self.cell, span),
+            None => attenders(self.tables, self.merged, self.cell, span),
         }
     }
 }

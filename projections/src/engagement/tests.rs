@@ -253,7 +253,7 @@ const GATHERINGS: u128 = 6;
 
 fn folded(facts: &[Fact], batch: usize) -> Tables {
     let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch(Engagement::TABLES).unwrap();
+    AnyView::of::<Engagement>().create_tables(&connection).unwrap();
     let tables = Tables::new(connection, Arc::new(NoKeys));
     let scheduled = (0..GATHERINGS).map(|gathering| {
         let (program, cohort, gathering_type) = parts(gathering);

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     page::Page,
+    persons::person_in,
     projection::{Behind, Cause, ViewError},
     tables::Tables,
 };
@@ -60,13 +61,22 @@ pub(super) fn behind(
 /// How many gifts are read at a time.
 const READ: usize = 1_000;
 
+/// The next gifts, those of merged contacts as of one donor.
 fn gifts_after(tables: &Tables, query: &Query, after: Option<Uuid>) -> Result<Vec<(Uuid, Gift)>, ViewError> {
     let sql = format!(
-        "SELECT {}, gift FROM gifts WHERE gift > ?1 AND (?2 IS NULL OR donor = ?2) ORDER BY gift LIMIT {READ}",
-        gift::COLUMNS
+        "SELECT {}, gift FROM gifts WHERE gift > ?1 AND (?2 IS NULL OR {} = ?2) ORDER BY gift LIMIT {READ}",
+        gift::COLUMNS,
+        person_in("donor"),
     );
+    let asked = query.donor.map(|donor| tables.person_of(donor)).transpose()?;
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(9)?, gift::read(row)?));
-    Ok(tables.rows(&sql, params![gift::blob(after), query.donor], read)?)
+    let mut gifts = tables.rows(&sql, params![gift::blob(after), asked], read)?;
+    if tables.any_merged()? {
+        for (_, gift) in &mut gifts {
+            gift.donor = gift.donor.map(|donor| tables.person_of(donor)).transpose()?;
+        }
+    }
+    Ok(gifts)
 }
 
 /// The fields of a gift that decide in which of the cells asked for it counts, and with how much.

@@ -16,10 +16,10 @@ use super::{
 };
 use crate::{amounts::Amounts, page::Page, projection::ViewError, tables::Tables};
 
-const DEFINITION: &str = "giving 1: gifts in force, in the month (UTC) in which they came in. A refund counts \
+const DEFINITION: &str = "giving 2: gifts in force, in the month (UTC) in which they came in. A refund counts \
     against the month, donor and funds of its gift, on all its funds alike. Net is received less refunded. A gift \
     to several funds counts once with each of them and once in the totals; what is not allocated has no fund. \
-    Gifts without a donor count in sums. Soft credits are not added. Currencies are never added up.";
+    Merged contacts are one donor. Gifts without a donor count in sums. Soft credits are not added. Currencies are never added up.";
 
 /// Gifts counted together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
@@ -195,11 +195,23 @@ fn one_donor(
     Ok((totals, cells))
 }
 
-/// The gifts of a donor, in the order in which they came in.
+/// The gifts of a donor, in the order in which they came in; those of merged contacts as of one.
 pub(super) fn gifts_of(tables: &Tables, donor: Uuid) -> Result<Vec<Gift>, ViewError> {
     let sql =
         format!("SELECT {} FROM gifts WHERE donor = ?1 ORDER BY donor, received_at, gift", gift::COLUMNS);
-    Ok(tables.rows(&sql, [donor], gift::read)?)
+    let parts = tables.parts_of(donor)?;
+    let person = parts.first().copied();
+    let mut gifts = Vec::new();
+    for part in &parts {
+        gifts.extend(tables.rows(&sql, [part], gift::read)?);
+    }
+    if parts.len() > 1 {
+        gifts.sort_by_key(|gift| gift.received_at);
+        for gift in &mut gifts {
+            gift.donor = person;
+        }
+    }
+    Ok(gifts)
 }
 
 /// Adds what a gift brings to the question, if anything.
@@ -242,9 +254,16 @@ pub(super) fn add_gift(
 /// How many donors are looked up at a time.
 const DONORS_READ: usize = 500;
 
-/// The next donors after an id, in the order of their ids.
+/// The next donors after an id, in the order of their ids; of merged contacts the one that all are merged into.
 pub(super) fn donors_after(tables: &Tables, after: &[u8]) -> Result<Vec<Uuid>, ViewError> {
-    let sql = "SELECT DISTINCT donor FROM gifts WHERE donor > ?1 ORDER BY donor LIMIT ?2";
+    let sql = if tables.any_merged()? {
+        "SELECT donor FROM gifts WHERE donor > ?1 AND NOT EXISTS (SELECT 1 FROM person WHERE contact = donor)
+         UNION
+         SELECT person FROM person JOIN gifts ON donor = contact WHERE person > ?1
+         ORDER BY 1 LIMIT ?2"
+    } else {
+        "SELECT DISTINCT donor FROM gifts WHERE donor > ?1 ORDER BY donor LIMIT ?2"
+    };
     Ok(tables.rows(sql, params![after, DONORS_READ as u64], |row| row.get(0))?)
 }
 

@@ -7,19 +7,19 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Query, Show, View, ViewRow, gift::blob, name_of, year::Years};
-use crate::{amounts::Amounts, page::Page, projection::ViewError, tables::Tables};
+use crate::{amounts::Amounts, page::Page, persons::person_in, projection::ViewError, tables::Tables};
 
-const RETENTION: &str = "donor retention 1: a donor of a year has at least one gift in force in it that did not go \
-    back in full; whole years; soft credits and gifts without a donor do not count. Retained gave this year and \
+const RETENTION: &str = "donor retention 2: a donor of a year has at least one gift in force in it that did not go \
+    back in full; merged contacts are one donor; whole years; soft credits and gifts without a donor do not count. Retained gave this year and \
     last; new never before; reactivated before last year, but not last year; lapsed last year, but not this. \
     Retention rate is retained ÷ donors last year; first-year the same of those whose first year was last year; \
     repeat of the others. Revenue retention, net of refunds: Bloomerang is what donors of both years gave this \
     year ÷ what all donors gave last year; Blackbaud the same ÷ what donors of both years gave last year.";
-const LYBUNT: &str = "LYBUNT 1: donors with a gift in force last year and none this year; the amount is what is \
-    kept of last year's gifts. Soft credits do not count.";
-const SYBUNT: &str = "SYBUNT 1: donors with a gift in force in some earlier year and none this year, those of \
-    LYBUNT among them; the amount is what is kept of the gifts of the latest year in which they gave. Soft \
-    credits do not count.";
+const LYBUNT: &str = "LYBUNT 2: donors with a gift in force last year and none this year; the amount is what is \
+    kept of last year's gifts. Merged contacts are one donor. Soft credits do not count.";
+const SYBUNT: &str = "SYBUNT 2: donors with a gift in force in some earlier year and none this year, those of \
+    LYBUNT among them; the amount is what is kept of the gifts of the latest year in which they gave. Merged \
+    contacts are one donor. Soft credits do not count.";
 
 /// One year against the year before.
 #[derive(Debug, Default, Serialize, JsonSchema)]
@@ -94,16 +94,49 @@ pub(super) fn view(tables: &Tables, query: &Query) -> Result<View, ViewError> {
     Ok(View { definition: RETENTION, totals: None, donors: None, rows, next: None })
 }
 
+/// The texts of SQL by which rows of contacts are told as rows of donors.
+struct Donors {
+    merged: bool,
+}
+
+impl Donors {
+    fn of(tables: &Tables) -> Result<Self, ViewError> {
+        Ok(Self { merged: tables.any_merged()? })
+    }
+
+    /// The rows of some years, each with its donor; called `d`.
+    fn rows(&self, years: &str) -> String {
+        let donor = if self.merged { person_in("donor") } else { "donor".to_owned() };
+        let rows = "FROM donor_years WHERE year_kind = ?1 AND";
+        format!("(SELECT {donor} AS donor, year, currency, net {rows} {years}) AS d")
+    }
+
+    /// Whether the donor of `d` has a row `o` that meets a condition.
+    fn gave(&self, condition: &str) -> String {
+        let rows = format!("o.year_kind = ?1 AND {condition}");
+        let alone = format!("EXISTS (SELECT 1 FROM donor_years AS o WHERE {rows} AND o.donor = d.donor)");
+        if !self.merged {
+            return alone;
+        }
+        format!(
+            "({alone} OR EXISTS (SELECT 1 FROM person AS p CROSS JOIN donor_years AS o
+                 WHERE p.person = d.donor AND o.donor = p.contact AND {rows}))"
+        )
+    }
+}
+
 fn people(tables: &Tables, rows: &str, year: i32) -> Result<TwoYears, ViewError> {
     // Of each donor of a year: whether they gave in the other of the two years, and before both.
-    let sql = "SELECT count(*), coalesce(sum(other), 0), coalesce(sum(before), 0), coalesce(sum(other AND before), 0) FROM (
-             SELECT EXISTS (SELECT 1 FROM donor_years AS o WHERE o.year_kind = ?1 AND o.year = ?3
-                     AND o.donor = d.donor) AS other,
-                 EXISTS (SELECT 1 FROM donor_years AS e WHERE e.year_kind = ?1 AND e.donor = d.donor
-                     AND e.year < ?4) AS before
-             FROM (SELECT DISTINCT donor FROM donor_years WHERE year_kind = ?1 AND year = ?2) AS d)";
+    let donors = Donors::of(tables)?;
+    let sql = format!(
+        "SELECT count(*), coalesce(sum(other), 0), coalesce(sum(before), 0), coalesce(sum(other AND before), 0) FROM (
+             SELECT {} AS other, {} AS before FROM (SELECT DISTINCT d.donor FROM {}) AS d)",
+        donors.gave("o.year = ?3"),
+        donors.gave("o.year < ?4"),
+        donors.rows("year = ?2"),
+    );
     let count = |this: i32, other: i32| {
-        let counts = tables.row(sql, params![rows, this, other, year - 1], |row| {
+        let counts = tables.row(&sql, params![rows, this, other, year - 1], |row| {
             Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
         })?;
         Ok::<[i64; 4], ViewError>(counts.unwrap_or_default())
@@ -131,13 +164,16 @@ fn people(tables: &Tables, rows: &str, year: i32) -> Result<TwoYears, ViewError>
 }
 
 fn revenue(tables: &Tables, rows: &str, year: i32) -> Result<Vec<Revenue>, ViewError> {
-    let sql = "SELECT currency, sum(CASE WHEN year = ?2 THEN 0 ELSE net END), sum(CASE WHEN year = ?2 THEN net ELSE 0 END),
+    let donors = Donors::of(tables)?;
+    let sql = format!(
+        "SELECT currency, sum(CASE WHEN year = ?2 THEN 0 ELSE net END), sum(CASE WHEN year = ?2 THEN net ELSE 0 END),
              sum(CASE WHEN year < ?2 AND both THEN net ELSE 0 END), sum(CASE WHEN year = ?2 AND both THEN net ELSE 0 END)
-         FROM (SELECT currency, year, net, EXISTS (SELECT 1 FROM donor_years AS o WHERE o.year_kind = ?1
-                 AND o.year = 2 * ?2 - 1 - d.year AND o.donor = d.donor) AS both
-             FROM donor_years AS d WHERE year_kind = ?1 AND year IN (?2 - 1, ?2))
-         GROUP BY currency ORDER BY currency";
-    let sums = tables.rows(sql, params![rows, year], |row| {
+         FROM (SELECT currency, year, net, {} AS both FROM {})
+         GROUP BY currency ORDER BY currency",
+        donors.gave("o.year = 2 * ?2 - 1 - d.year"),
+        donors.rows("year IN (?2 - 1, ?2)"),
+    );
+    let sums = tables.rows(&sql, params![rows, year], |row| {
         let (currency, sums): (String, [i64; 4]) =
             (row.get(0)?, [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]);
         Ok((currency.parse::<Currency>(), sums))
@@ -165,16 +201,13 @@ pub(super) fn lost(tables: &Tables, query: &Query, page: &Page) -> Result<View, 
     let kind = Years::of(tables, query.year_kind)?.rows();
     let year = query.year.unwrap_or_default();
     let (definition, earlier) = match query.show {
-        Show::Lybunt => (LYBUNT, "d.year = ?2 - 1"),
-        Show::Sybunt | Show::Cells | Show::Retention | Show::Rollups => (SYBUNT, "d.year < ?2"),
+        Show::Lybunt => (LYBUNT, "year = ?2 - 1"),
+        Show::Sybunt | Show::Cells | Show::Retention | Show::Rollups => (SYBUNT, "year < ?2"),
     };
-    let from = format!(
-        "FROM donor_years AS d WHERE d.year_kind = ?1 AND {earlier} AND NOT EXISTS (SELECT 1 FROM donor_years AS t
-             WHERE t.year_kind = ?1 AND t.year = ?2 AND t.donor = d.donor)"
-    );
-    let donors =
-        tables
-            .row(&format!("SELECT count(DISTINCT d.donor) {from}"), params![kind, year], |row| row.get(0))?;
+    let who = Donors::of(tables)?;
+    let from = format!("FROM {} WHERE NOT {}", who.rows(earlier), who.gave("o.year = ?2"));
+    let count = format!("SELECT count(DISTINCT d.donor) {from}");
+    let donors = tables.row(&count, params![kind, year], |row| row.get(0))?;
     let after: Option<Uuid> = page.after()?;
     let sql = format!(
         "SELECT d.donor, max(d.year) {from} AND d.donor > ?3 GROUP BY d.donor ORDER BY d.donor LIMIT ?4"
@@ -185,13 +218,16 @@ pub(super) fn lost(tables: &Tables, query: &Query, page: &Page) -> Result<View, 
     let next = page.cut(&mut rows, |row| row.donor);
     for row in &mut rows {
         row.name = name_of(tables, row.donor)?;
-        let sql = "SELECT currency, net FROM donor_years WHERE year_kind = ?1 AND year = ?2 AND donor = ?3";
-        let amounts = tables.rows(sql, params![kind, row.last_gave, row.donor], |row| {
-            Ok((row.get::<_, String>(0)?.parse::<Currency>(), row.get(1)?))
-        })?;
-        for (currency, minor) in amounts {
-            if let Ok(currency) = currency {
-                row.amount.add(minor, currency);
+        for part in tables.parts_of(row.donor)? {
+            let sql =
+                "SELECT currency, net FROM donor_years WHERE year_kind = ?1 AND year = ?2 AND donor = ?3";
+            let amounts = tables.rows(sql, params![kind, row.last_gave, part], |row| {
+                Ok((row.get::<_, String>(0)?.parse::<Currency>(), row.get(1)?))
+            })?;
+            for (currency, minor) in amounts {
+                if let Ok(currency) = currency {
+                    row.amount.add(minor, currency);
+                }
             }
         }
     }

@@ -17,8 +17,9 @@ use super::{
 };
 use crate::{page::Page, period::Month, projection::ViewError, tables::Tables};
 
-const DEFINITION: &str = "rollups 1: over gifts in force up to the day asked for that did not go back in full, each \
-    with what is kept of it, in days of UTC, for every donor and currency apart; soft credits do not count. \
+const DEFINITION: &str = "rollups 2: over gifts in force up to the day asked for that did not go back in full, each \
+    with what is kept of it, in days of UTC, for every donor and currency apart; merged contacts are one donor, soft credits do not \
+    count. \
     `years_ago` takes one whole year, `days_back` the day and that many days before it. The average is rounded \
     half up to the minor unit. Of years equally good the latest is best. As in NPSP, years donated and the streak \
     are always over all time; the streak counts years on end back from the year of the day, or from the year \
@@ -107,6 +108,7 @@ pub(super) fn view(tables: &Tables, query: &Query, page: &Page) -> Result<View, 
     let is_later = |rollups: &Rollups| after.is_none_or(|after| (rollups.donor, rollups.currency) > after);
     let mut rows = Vec::new();
     if let Some(donor) = query.donor {
+        let donor = tables.person_of(donor)?;
         rows.extend(of_donor(tables, &window, donor)?.into_iter().filter(is_later));
     } else {
         // The donor of the cursor is read again: a page may end between two of their currencies.

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use domain::{
-    Event, EventId, Recorded,
+    Event, EventId, Evidence, Recorded,
     contact::ContactEvent,
     conversation::{ConversationEvent, Direction, Message},
     deal::{DealCorrection, DealEvent},
@@ -97,8 +97,23 @@ fn contact(event: &ContactEvent) -> Said<'_> {
         ContactEvent::RelationshipEnded { relationship, to } => {
             say(format!("relationship ended: {} contact {to}", plain(relationship)))
         }
+        ContactEvent::Merged { into, evidence, looked_up: _ } => {
+            let weighs = if evidence.is_empty() { "without evidence" } else { "on evidence" };
+            say(format!("contact merged into contact {into}, {weighs}{}", listed(evidence)))
+        }
+        ContactEvent::Unmerged { from } => say(format!("contact unmerged from contact {from}")),
+        ContactEvent::MergeDismissed { other } => say(format!("contact told apart from contact {other}")),
         ContactEvent::Voided {} => say("contact voided: it was registered in error"),
     }
+}
+
+/// What spoke for a merge and what against it.
+fn listed(evidence: &[Evidence]) -> String {
+    let one = |one: &Evidence| {
+        format!("{} {} it ({})", plain(one.feature), plain(one.bearing), plain(one.strength))
+    };
+    let all: Vec<String> = evidence.iter().map(one).collect();
+    if all.is_empty() { String::new() } else { format!(": {}", all.join(", ")) }
 }
 
 fn lead<'a>(tables: &Tables, event: &'a LeadEvent) -> Result<Said<'a>, ApplyError> {
@@ -171,7 +186,7 @@ fn conversation(event: &ConversationEvent) -> Said<'_> {
 }
 
 fn message_said<'a>(message: &'a Message, before: &str) -> Said<'a> {
-    let Message { direction, author: _, member: _, text, reply_to: _, mentions } = message;
+    let Message { direction, author: _, to: _, member: _, text, reply_to: _, mentions } = message;
     let what = match direction {
         Direction::Incoming => "the contact wrote",
         Direction::Outgoing => "staff wrote to the contact",

@@ -64,6 +64,7 @@ fn a_contacts_history_runs_across_all_streams_in_plain_sentences() {
     };
     let message = Message {
         direction: Direction::Incoming,
+        to: None,
         author: Some(CONTACT),
         member: None,
         text: Some(personal("Where is it?")),
@@ -138,7 +139,7 @@ impl Keyring for NoKeys {
 
 fn tables() -> Tables {
     let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch(History::TABLES).unwrap();
+    crate::view::AnyView::of::<History>().create_tables(&connection).unwrap();
     connection.execute_batch(History::INDEXES).unwrap();
     Tables::new(connection, Arc::new(NoKeys))
 }

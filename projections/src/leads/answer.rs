@@ -90,7 +90,8 @@ pub(super) fn leads(
     let after: Option<Uuid> = page.after()?;
     let (from, to) = moments_of(query.captured);
     let sql =
-        "SELECT status, because, source, owner, contact, score, deal, captured_at, converted_at, lead, name
+        "SELECT status, because, source, owner, contact, score, deal, captured_at, converted_at, lead, name,
+             (SELECT person FROM person WHERE person.contact = leads.contact)
          FROM leads LEFT JOIN members ON member = owner
          WHERE (?1 IS NULL OR source = ?1) AND (?2 IS NULL OR owner = ?2) AND (?3 IS NULL OR status = ?3)
              AND captured_at >= ?4 AND captured_at < ?5 AND lead > ?6
@@ -114,6 +115,7 @@ pub(super) fn leads(
             source: lead.source,
             owner: row.get(10)?,
             contact: lead.contact,
+            person: row.get(11)?,
             score: lead.score,
             deal: lead.deal,
             captured_at: lead.captured_at,
