@@ -134,6 +134,8 @@ const CONTACT: &[Row] = &[
         OFFICE,
         |n| json!({ "relationship": word(&["member_of", "partner_of"], n), "to": some(Kind::Contact, n) }),
     ),
+    ("erase", ADMIN, |n| json!({ "ground": word(&["request", "retention"], n) })),
+    ("readmit", ADMIN, |n| json!({ "basis": word(&["consent", "contract"], n) })),
     ("void", OFFICE, |_| json!({})),
 ];
 
@@ -179,6 +181,11 @@ const CONVERSATION: &[Row] = &[
     }),
     ("resolve", FUNDS, |_| json!({})),
     ("reopen", FUNDS, |_| json!({})),
+    (
+        "redact",
+        ADMIN,
+        |n| json!({ "message": some(Kind::Conversation, n), "ground": word(&["request", "unlawful"], n) }),
+    ),
     ("void", FUNDS, |_| json!({})),
 ];
 

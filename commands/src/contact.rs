@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use domain::{
-    ContactId, Personal, Role,
+    ContactId, ErasureGround, Personal, Role,
     contact::{
         ConsentChannel, ConsentPurpose, ContactEvent, ContactForm, Detail, LawfulBasis, RelationshipKind,
     },
@@ -38,6 +38,11 @@ pub enum State {
     Known(Box<Known>),
     /// Registered in error.
     Voided,
+    /// Forgotten; known no more, whatever they were before.
+    Erased {
+        /// Whether they may be known again, as somebody new.
+        readmitted: bool,
+    },
 }
 
 /// A contact that counts.
@@ -165,6 +170,17 @@ pub enum Command {
     },
     /// They were registered in error and count nowhere.
     Void {},
+    /// Forget them: everything personal that was ever said of them, for good. Also somebody who was never
+    /// registered or was voided. It cannot be undone.
+    Erase {
+        /// Why.
+        ground: ErasureGround,
+    },
+    /// They agreed anew after they had been erased: the next import takes them in as somebody new.
+    Readmit {
+        /// On what ground their data may be used again.
+        basis: LawfulBasis,
+    },
 }
 
 /// Why a command to a contact is refused.
@@ -198,6 +214,15 @@ pub enum Rejection {
     /// They were voided.
     #[error("the contact was voided and takes no more commands: register a new one")]
     Voided,
+    /// They were erased.
+    #[error(
+        "the contact was erased and takes no more commands: if they agree to be known again, `readmit` them and \
+         register a new contact"
+    )]
+    Erased,
+    /// They were not erased.
+    #[error("the contact was not erased, so there is nothing to readmit them from")]
+    NotErased,
 }
 
 /// The decider of contacts.
@@ -214,6 +239,8 @@ impl Decider for Contact {
     const EXCEPTIONS: &'static [(&'static str, &'static [Role])] = &[
         ("register", &[Role::Admin, Role::Staff, Role::Intake]),
         ("link_identity", &[Role::Admin, Role::Staff, Role::Intake]),
+        ("erase", &[Role::Admin]),
+        ("readmit", &[Role::Admin]),
     ];
 
     fn decide(
@@ -222,6 +249,13 @@ impl Decider for Contact {
         given: &Given<'_>,
     ) -> Result<Decision<ContactEvent>, Rejection> {
         match (state, command) {
+            (State::Erased { .. }, Command::Erase { .. }) => Ok(Decision::nothing()),
+            (State::Erased { readmitted }, Command::Readmit { basis }) => {
+                Ok(Decision::unless(*readmitted, ContactEvent::Readmitted { basis }))
+            }
+            (State::Erased { .. }, _) => Err(Rejection::Erased),
+            (_, Command::Erase { ground }) => Ok(Decision::one(ContactEvent::Erased { ground })),
+            (_, Command::Readmit { .. }) => Err(Rejection::NotErased),
             (State::Voided, Command::Void {}) => Ok(Decision::nothing()),
             (State::Voided, _) => Err(Rejection::Voided),
             (State::Unknown, Command::Register { form, name }) => {
@@ -239,6 +273,10 @@ impl Decider for Contact {
 
     fn evolve(state: &mut State, event: &ContactEvent, past: &Past<'_>) {
         match (&mut *state, event) {
+            (State::Erased { readmitted }, event) => {
+                *readmitted |= matches!(event, ContactEvent::Readmitted { .. });
+            }
+            (_, ContactEvent::Erased { .. }) => *state = State::Erased { readmitted: false },
             (_, ContactEvent::Voided {}) => *state = State::Voided,
             (_, ContactEvent::Registered { form, name }) => {
                 let mut contact = Known::registered_as(*form);
@@ -333,6 +371,8 @@ impl Known {
                 Ok(comparison.decision("relationship", event))
             }
             Command::Void {} => Ok(Decision::one(ContactEvent::Voided {})),
+            // Decided above, whatever else is known of them.
+            Command::Erase { .. } | Command::Readmit { .. } => Ok(Decision::nothing()),
         }
     }
 
@@ -429,7 +469,10 @@ impl Known {
 
     fn evolve(&mut self, event: &ContactEvent, past: &Past<'_>) {
         match event {
-            ContactEvent::Registered { .. } | ContactEvent::Voided {} => {}
+            ContactEvent::Registered { .. }
+            | ContactEvent::Voided {}
+            | ContactEvent::Erased { .. }
+            | ContactEvent::Readmitted { .. } => {}
             ContactEvent::Renamed { name } => {
                 let name = self.recall(name);
                 self.name.set(name, past);
@@ -775,6 +818,32 @@ mod tests {
             .then_nothing()
             .when("rename", json!({"name": "Anna"}))
             .then_refused("voided");
+    }
+
+    #[test]
+    fn whoever_was_erased_takes_no_command_but_to_be_readmitted() {
+        let erased = || ContactEvent::Erased { ground: ErasureGround::Request };
+        let voided = [registered(), ContactEvent::Voided {}];
+        // Somebody who was never registered, who is known, and who was voided.
+        for before in [&[][..], &[registered()], &voided] {
+            given::<Contact>(before)
+                .when("readmit", json!({"basis": "consent"}))
+                .then_refused("not-erased")
+                .when("erase", json!({"ground": "request"}))
+                .then(&[erased()])
+                .when("erase", json!({"ground": "retention"}))
+                .then_nothing()
+                .when("register", json!({"form": "person", "name": "Ann"}))
+                .then_refused("erased")
+                .when("void", json!({}))
+                .then_refused("erased")
+                .when("readmit", json!({"basis": "consent"}))
+                .then(&[ContactEvent::Readmitted { basis: LawfulBasis::Consent }])
+                .when("readmit", json!({"basis": "contract"}))
+                .then_nothing()
+                .when("rename", json!({"name": "Ann"}))
+                .then_refused("erased");
+        }
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Conversations: logged, replied to, resolved, reopened, voided.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use domain::{
-    ContactId, EventId, MemberId, Personal, Role,
+    ContactId, ErasureGround, EventId, MemberId, Personal, Role,
     conversation::{Channel, ConversationEvent, Direction, Message},
 };
 use schemars::JsonSchema;
@@ -29,9 +29,12 @@ pub enum State {
     Unknown,
     /// Open, or resolved.
     Known(Box<Known>),
-    /// Logged in error.
-    Voided,
+    /// Logged in error; what was said in it may still have to be forgotten.
+    Voided(Messages),
 }
+
+/// The messages, each with whose text it has, as long as that was not redacted.
+type Messages = HashMap<EventId, Option<ContactId>>;
 
 /// A conversation that counts.
 #[derive(Clone, Debug)]
@@ -43,7 +46,7 @@ pub struct Known {
     mentions: Vec<ContactId>,
     text: Text,
     resolved: Field<bool>,
-    messages: HashSet<EventId>,
+    messages: Messages,
 }
 
 /// What the first message said, as far as a repetition must be told from it; its words are not kept here.
@@ -98,6 +101,13 @@ pub enum Command {
     Reopen {},
     /// It was logged in error and counts nowhere.
     Void {},
+    /// Forget the text of one message for good, for instance for somebody whom it mentions.
+    Redact {
+        /// The message: the id of the event that recorded it.
+        message: EventId,
+        /// Why.
+        ground: ErasureGround,
+    },
 }
 
 /// Why a command to a conversation is refused.
@@ -117,7 +127,7 @@ pub enum Rejection {
     #[error("only an incoming message has a contact for its author: leave `author` out, or say `incoming`")]
     AuthorNotIncoming,
     /// It answers what is not there.
-    #[error("`reply_to` names no message of this conversation: give the id of the event that recorded one")]
+    #[error("that is no message of this conversation: give the id of the event that recorded one")]
     UnknownMessage,
     /// Too many are mentioned.
     #[error("a message may mention at most {MENTIONS_LIMIT} contacts")]
@@ -144,6 +154,7 @@ impl Decider for Conversation {
     const EXCEPTIONS: &'static [(&'static str, &'static [Role])] = &[
         ("log", &[Role::Admin, Role::Staff, Role::Fundraiser, Role::Intake]),
         ("reply", &[Role::Admin, Role::Staff, Role::Fundraiser, Role::Intake]),
+        ("redact", &[Role::Admin]),
     ];
 
     fn decide(
@@ -153,8 +164,11 @@ impl Decider for Conversation {
     ) -> Result<Decision<ConversationEvent>, Rejection> {
         check_parties(&command)?;
         match (state, command) {
-            (State::Voided, Command::Void {}) => Ok(Decision::nothing()),
-            (State::Voided, _) => Err(Rejection::Voided),
+            (State::Voided(messages), Command::Redact { message, ground }) => {
+                redact(messages, message, ground)
+            }
+            (State::Voided(_), Command::Void {}) => Ok(Decision::nothing()),
+            (State::Voided(_), _) => Err(Rejection::Voided),
             (State::Unknown, Command::Log { contact, channel, direction, text, member, mentions }) => {
                 let said = Said { direction, text, author: None, member, reply_to: None, mentions };
                 let message = said.into_message(contact, given.event_id(0));
@@ -167,7 +181,13 @@ impl Decider for Conversation {
 
     fn evolve(state: &mut State, event: &ConversationEvent, past: &Past<'_>) {
         match (&mut *state, event) {
-            (_, ConversationEvent::Voided {}) => *state = State::Voided,
+            (State::Voided(messages), ConversationEvent::MessageRedacted { message, .. }) => {
+                messages.insert(*message, None);
+            }
+            (State::Known(conversation), ConversationEvent::Voided {}) => {
+                *state = State::Voided(std::mem::take(&mut conversation.messages));
+            }
+            (_, ConversationEvent::Voided {}) => *state = State::Voided(Messages::new()),
             (_, ConversationEvent::Logged { contact, channel, message }) => {
                 let mut resolved = Field::default();
                 resolved.set(Some(false), past);
@@ -179,18 +199,18 @@ impl Decider for Conversation {
                     mentions: message.mentions.clone(),
                     text: Text::of(message.text.as_ref()),
                     resolved,
-                    messages: HashSet::from([past.id]),
+                    messages: Messages::from([(past.id, owner(message))]),
                 }));
             }
             (State::Known(conversation), event) => conversation.evolve(event, past),
-            (State::Unknown | State::Voided, _) => {}
+            (State::Unknown | State::Voided(_), _) => {}
         }
     }
 
     fn concerns(state: &State) -> Vec<ContactId> {
         match state {
             State::Known(conversation) => vec![conversation.contact],
-            State::Unknown | State::Voided => Vec::new(),
+            State::Unknown | State::Voided(_) => Vec::new(),
         }
     }
 }
@@ -246,15 +266,16 @@ impl Known {
                 Ok(comparison.decision("resolved", ConversationEvent::Reopened {}))
             }
             Command::Void {} => Ok(Decision::one(ConversationEvent::Voided {})),
+            Command::Redact { message, ground } => redact(&self.messages, message, ground),
         }
     }
 
     fn reply(&self, said: Said, given: &Given<'_>) -> Result<Decision<ConversationEvent>, Rejection> {
         // The same command has the same ids: what it said stands here already, however long ago that was.
-        if (0..2).any(|index| self.messages.contains(&given.event_id(index))) {
+        if (0..2).any(|index| self.messages.contains_key(&given.event_id(index))) {
             return Ok(Decision::nothing());
         }
-        if said.reply_to.is_some_and(|message| !self.messages.contains(&message)) {
+        if said.reply_to.is_some_and(|message| !self.messages.contains_key(&message)) {
             return Err(Rejection::UnknownMessage);
         }
         if self.messages.len() >= MESSAGES_LIMIT {
@@ -272,13 +293,31 @@ impl Known {
     fn evolve(&mut self, event: &ConversationEvent, past: &Past<'_>) {
         match event {
             ConversationEvent::Logged { .. } | ConversationEvent::Voided {} => {}
-            ConversationEvent::Replied { message: _ } => {
-                self.messages.insert(past.id);
+            ConversationEvent::Replied { message } => {
+                self.messages.insert(past.id, owner(message));
+            }
+            ConversationEvent::MessageRedacted { message, .. } => {
+                self.messages.insert(*message, None);
             }
             ConversationEvent::Resolved {} => self.resolved.set(Some(true), past),
             ConversationEvent::Reopened {} => self.resolved.set(Some(false), past),
         }
     }
+}
+
+/// Whose text a message has.
+fn owner(message: &Message) -> Option<ContactId> {
+    message.text.as_ref().map(Personal::subject)
+}
+
+fn redact(
+    messages: &Messages,
+    message: EventId,
+    ground: ErasureGround,
+) -> Result<Decision<ConversationEvent>, Rejection> {
+    let owner = messages.get(&message).ok_or(Rejection::UnknownMessage)?;
+    let event = |owner| ConversationEvent::MessageRedacted { message, owner, ground };
+    Ok(owner.map_or_else(Decision::nothing, |owner| Decision::one(event(owner))))
 }
 
 impl Text {
@@ -368,6 +407,30 @@ mod tests {
                 json!({"contact": ANN, "channel": "email", "direction": "incoming", "text": "Hello"}),
             )
             .then_refused("logged-differently");
+    }
+
+    #[test]
+    fn the_text_of_one_message_is_forgotten_once_also_after_the_conversation_was_voided() {
+        let redaction = |message: EventId| json!({"message": message, "ground": "request"});
+        let redacted = |message| ConversationEvent::MessageRedacted {
+            message,
+            owner: ANN,
+            ground: ErasureGround::Request,
+        };
+        given::<Conversation>(&[])
+            .when("redact", redaction(nth(0)))
+            .then_refused("unknown-conversation")
+            .when("log", log())
+            .when("reply", json!({"direction": "note"}))
+            .when("redact", redaction(nth(7)))
+            .then_refused("unknown-message")
+            .when("redact", redaction(nth(1)))
+            .then_nothing()
+            .when("void", json!({}))
+            .when("redact", redaction(nth(0)))
+            .then(&[redacted(nth(0))])
+            .when("redact", redaction(nth(0)))
+            .then_nothing();
     }
 
     #[test]

@@ -35,10 +35,12 @@ pub(crate) struct StreamExecution<D: Decider> {
     gates: Gates,
 }
 
+/// A state, and after which erasures it was folded: it may hold what a later one has forgotten.
 #[derive(Clone)]
 struct Loaded<S> {
     state: S,
     revision: u64,
+    erasures: u64,
 }
 
 #[derive(Clone)]
@@ -73,6 +75,11 @@ impl<D: Decider> StreamExecution<D> {
             remembered: Cache::with_weighter(REMEMBERED_STREAMS, REMEMBERED_WEIGHT, ByEvents),
             gates: Gates::default(),
         }
+    }
+
+    /// Remembers no state any more.
+    pub(crate) fn forget(&self) {
+        self.remembered.clear();
     }
 
     /// Carries out the commands of one stream in their order.
@@ -168,7 +175,7 @@ impl<D: Decider> StreamExecution<D> {
             on_solid_ground &= !matches!(outcome, Err(CommandError::Append(_) | CommandError::KeyReused));
             outcomes[index] = Some(outcome);
         }
-        if on_solid_ground {
+        if on_solid_ground && loaded.erasures == store.erasures() {
             self.remembered.insert(id, loaded);
         }
         waiting.append(&mut remaining);
@@ -178,10 +185,14 @@ impl<D: Decider> StreamExecution<D> {
     /// The state of a stream: what is remembered, brought up to date. It is taken out of the memory, so that
     /// nobody decides on a state that this round has already moved on.
     async fn load(&self, store: &dyn EventStore, stream: StreamId) -> Result<Loaded<D::State>, ReadError> {
-        let mut loaded = self
-            .remembered
-            .remove(&stream.id)
-            .map_or_else(|| Loaded { state: D::State::default(), revision: 0 }, |(_, loaded)| loaded);
+        // Noted before anything is read: what is forgotten meanwhile is then not remembered.
+        let erasures = store.erasures();
+        let remembered = self.remembered.remove(&stream.id).map(|(_, loaded)| loaded);
+        let mut loaded = remembered.filter(|loaded| loaded.erasures == erasures).unwrap_or_else(|| Loaded {
+            state: D::State::default(),
+            revision: 0,
+            erasures,
+        });
         loop {
             let events = store.read_stream(stream, loaded.revision, EVENTS_PER_READ).await?;
             let count = events.len();

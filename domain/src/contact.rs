@@ -3,8 +3,14 @@
 use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use crate::{event::Concerns, ids::ContactId, moment, personal::Personal};
+use crate::{
+    event::Concerns,
+    ids::ContactId,
+    moment,
+    personal::{ErasureGround, Forgotten, Personal},
+};
 
 /// What sort of contact it is (vCard KIND).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -220,6 +226,18 @@ pub enum ContactEvent {
     /// Was registered in error and counts nowhere.
     #[serde(rename = "contact.voided")]
     Voided {},
+    /// Was forgotten: their keys are destroyed, and with them everything personal that was ever said of them.
+    #[serde(rename = "contact.erased")]
+    Erased {
+        /// Why.
+        ground: ErasureGround,
+    },
+    /// May be known again, as somebody new: what is imported about them gets ids of the next generation.
+    #[serde(rename = "contact.readmitted")]
+    Readmitted {
+        /// On what ground their data may be used again.
+        basis: LawfulBasis,
+    },
 }
 
 impl Concerns for ContactEvent {
@@ -228,5 +246,9 @@ impl Concerns for ContactEvent {
             Self::RelationshipStarted { to, .. } | Self::RelationshipEnded { to, .. } => vec![*to],
             _ => Vec::new(),
         }
+    }
+
+    fn forgets(&self, id: Uuid) -> Option<Forgotten> {
+        matches!(self, Self::Erased { .. }).then_some(Forgotten::Contact(ContactId(id)))
     }
 }

@@ -35,7 +35,7 @@ pub use ids::{
     ContactId, ConversationId, DealId, EventId, FundId, GatheringId, LeadId, MemberId, ProgramId, StreamId,
 };
 pub use money::{Currency, Money};
-pub use personal::{Keyring, Personal};
+pub use personal::{ErasureGround, Forgotten, Keyring, Personal};
 pub use recorded::{Actor, BadEvent, Metadata, Position, Recorded, Source};
 pub use role::Role;
 pub use stored::Stored;

@@ -140,11 +140,6 @@ impl DataFolder {
         self.0.path.join("keys.sqlite")
     }
 
-    /// The key that wraps the keys of one epoch.
-    pub fn epoch_file(&self, epoch: u32) -> PathBuf {
-        self.0.path.join(format!("epoch-{epoch}.key"))
-    }
-
     /// The folder of the views; made where it is missing.
     pub fn views(&self) -> Result<PathBuf, OpenError> {
         let path = self.0.path.join("views");

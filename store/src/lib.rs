@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | `log.sqlite` | every event, in the order of recording | everything is lost |
 //! | `log-index.sqlite` | which event of which stream lies where | it is written again from the log |
-//! | `keys.sqlite`, `epoch-1.key` | the keys of personal values, wrapped | personal values stay sealed for ever |
+//! | `keys.sqlite`, `epoch-N.key` | the keys of personal values, wrapped | personal values stay sealed for ever |
 //!
 //! An append goes from its caller, who encodes it and seals it ([`sealing`]), through a bounded queue to the
 //! one thread that writes ([`writer`]): it checks whatever waits, writes it in one transaction with one sync
@@ -16,6 +16,8 @@
 
 mod clock;
 mod embedded;
+mod epochs;
+mod erasures;
 mod folder;
 mod index;
 mod indexer;
@@ -25,6 +27,7 @@ mod open_error;
 mod options;
 mod prepared;
 mod readers;
+mod rotation;
 mod sealing;
 mod shared;
 mod stored;
@@ -34,7 +37,8 @@ mod writer;
 
 pub use embedded::{EmbeddedStore, Statistics};
 pub use folder::DataFolder;
-pub use keys::{KeyError, Keys};
+pub use keys::{KeyError, KeyState, Keys};
 pub use open_error::OpenError;
 pub use options::{Faults, Options};
+pub use rotation::Rotated;
 pub use stored_log::StoredLog;
