@@ -65,7 +65,7 @@ pub enum View {
 impl Projection for Contacts {
     const NAME: &'static str = "contacts";
     const QUESTION: &'static str = "Who is it, how can they be reached, and may they be written to?";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Auditor];
     const SHOWS: Shows = Shows::People;
     const PERSONAL_PARAMETERS: &'static [&'static str] = &["name", "email", "identity"];
@@ -105,6 +105,10 @@ impl Projection for Contacts {
         CREATE INDEX identities_by_handle ON identities (handle COLLATE NOCASE, platform);
         CREATE INDEX tags_by_tag ON tags (tag);
         CREATE INDEX relationships_by_other ON relationships (other);
+        CREATE INDEX contacts_by_subject ON contacts (subject);
+        CREATE INDEX details_by_subject ON details (subject);
+        CREATE INDEX identities_by_subject ON identities (subject);
+        CREATE INDEX consents_by_subject ON consents (subject);
         CREATE VIRTUAL TABLE name_search USING fts5 (
             name, content = 'contacts', content_rowid = 'number', tokenize = 'unicode61 remove_diacritics 2',
             prefix = '1 2 3'
@@ -178,6 +182,8 @@ impl Projection for Contacts {
                 )?;
             }
             ContactEvent::Voided {} => forget(tables, contact)?,
+            // What was theirs is emptied by the runtime; that they were there stays.
+            ContactEvent::Erased { .. } | ContactEvent::Readmitted { .. } => {}
         }
         Ok(())
     }

@@ -125,7 +125,7 @@ enum ViewRow {
 impl Projection for Giving {
     const NAME: &'static str = "giving";
     const QUESTION: &'static str = "What was given, by whom and for what, and which donors stayed?";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Fundraiser, Role::Auditor];
     const SHOWS: Shows = Shows::Donors;
     const KINDS: &'static [Kind] = &[Kind::Gift, Kind::Fund, Kind::Contact, Kind::Setting];
@@ -156,7 +156,8 @@ impl Projection for Giving {
         ) WITHOUT ROWID;";
     const INDEXES: &'static str = "
         CREATE INDEX gifts_by_donor ON gifts (donor, received_at);
-        CREATE INDEX donor_years_by_donor ON donor_years (year_kind, donor, year);";
+        CREATE INDEX donor_years_by_donor ON donor_years (year_kind, donor, year);
+        CREATE INDEX names_by_subject ON names (subject);";
     type Query = Query;
     type View = View;
 
@@ -226,7 +227,9 @@ fn name(tables: &Tables, contact: Uuid, event: &ContactEvent) -> Result<(), Appl
         | ContactEvent::ConsentGiven { .. }
         | ContactEvent::ConsentWithdrawn { .. }
         | ContactEvent::RelationshipStarted { .. }
-        | ContactEvent::RelationshipEnded { .. } => {}
+        | ContactEvent::RelationshipEnded { .. }
+        | ContactEvent::Erased { .. }
+        | ContactEvent::Readmitted { .. } => {}
     }
     Ok(())
 }

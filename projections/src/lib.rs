@@ -10,7 +10,9 @@ pub mod contacts;
 pub mod conversations;
 pub mod disclosures;
 pub mod engagement;
+pub mod erasures;
 mod follower;
+mod forgetting;
 pub mod giving;
 pub mod history;
 pub mod leads;
@@ -36,6 +38,7 @@ mod views;
 mod weekdays;
 
 pub use check::{Checked, Difference};
+pub use forgetting::{Left, LeftInView};
 pub use page::Page;
 pub use past::KnownAt;
 pub use projection::{ApplyError, Projection, Shows, ViewError};
@@ -53,6 +56,7 @@ pub fn all(registry: &mut impl Registry) {
     registry.register::<conversations::Conversations>();
     registry.register::<disclosures::Disclosures>();
     registry.register::<engagement::Engagement>();
+    registry.register::<erasures::Erasures>();
     registry.register::<giving::Giving>();
     registry.register::<history::History>();
     registry.register::<leads::Leads>();

@@ -35,12 +35,13 @@ fn rebuild(shared: &Arc<Shared>, share: &[Arc<Served>]) {
     let mut building: Vec<(Arc<Served>, ViewFile)> = Vec::new();
     for served in share {
         let path = shared.next_path(&served.view);
-        match ViewFile::create(&path, &served.view, shared.store.log_id(), Arc::clone(&shared.keyring)) {
+        let (log, keyring, head) = (shared.store.log_id(), Arc::clone(&shared.keyring), shared.store.head());
+        match ViewFile::create(&path, &served.view, log, keyring, head) {
             Ok(file) => building.push((Arc::clone(served), file)),
             Err(error) => give_up(served, Position::START, &error.to_string()),
         }
     }
-    let wanted = building.iter().fold(KindSet::NONE, |all, (served, _)| all.union(served.view.wanted));
+    let wanted = building.iter().fold(KindSet::NONE, |all, (served, _)| all.union(served.view.handed));
     let mut position = Position::START;
     while position < shared.store.head() && !building.is_empty() {
         if shared.stopping() {

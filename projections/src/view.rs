@@ -6,6 +6,7 @@ use domain::{Kind, KindSet, Recorded, Role};
 use schemars::{Schema, SchemaGenerator};
 
 use crate::{
+    forgetting::is_personal,
     page::Page,
     projection::{ApplyError, Projection, Shows, ViewError},
     tables::Tables,
@@ -49,6 +50,8 @@ impl Description {
 pub(crate) struct AnyView {
     pub(crate) description: Description,
     pub(crate) wanted: KindSet,
+    /// What the runtime needs beside that: where anything personal is held, it must see who is erased.
+    pub(crate) handed: KindSet,
     pub(crate) tables: &'static str,
     pub(crate) indexes: &'static str,
     pub(crate) apply: fn(&Tables, &Recorded) -> Result<(), ApplyError>,
@@ -71,6 +74,11 @@ impl AnyView {
                 view: |generator| generator.subschema_for::<P::View>(),
             },
             wanted: KindSet::of(P::KINDS),
+            handed: if is_personal(P::TABLES) {
+                KindSet::of(P::KINDS).union(KindSet::of(&[Kind::Contact]))
+            } else {
+                KindSet::of(P::KINDS)
+            },
             tables: P::TABLES,
             indexes: P::INDEXES,
             apply: P::apply,
@@ -159,6 +167,20 @@ mod tests {
                     "{}: the table {table} does not say whose",
                     view.description.name
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_is_erased_is_found_by_an_index_in_every_table_that_holds_something_personal() {
+        for view in Catalogue::whole().0 {
+            let connection = Connection::open_in_memory().unwrap();
+            connection.execute_batch(view.tables).unwrap();
+            connection.execute_batch(view.indexes).unwrap();
+            for (table, _) in crate::forgetting::declared(&connection).unwrap() {
+                let sql = format!("EXPLAIN QUERY PLAN SELECT 1 FROM {table} WHERE subject = ?1");
+                let plan: String = connection.query_row(&sql, [0], |row| row.get(3)).unwrap();
+                assert!(plan.starts_with("SEARCH"), "{}: {table}: {plan}", view.description.name);
             }
         }
     }

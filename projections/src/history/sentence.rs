@@ -96,6 +96,10 @@ fn contact(event: &ContactEvent) -> Said<'_> {
             say(format!("relationship ended: {} contact {to}", plain(relationship)))
         }
         ContactEvent::Voided {} => say("contact voided: it was registered in error"),
+        ContactEvent::Erased { ground } => say(format!("contact erased, on the ground of {}", plain(ground))),
+        ContactEvent::Readmitted { basis } => {
+            say(format!("contact readmitted: may be known again as somebody new, basis {}", plain(basis)))
+        }
     }
 }
 
@@ -165,6 +169,13 @@ fn conversation(event: &ConversationEvent) -> Said<'_> {
         ConversationEvent::Resolved {} => say("conversation resolved"),
         ConversationEvent::Reopened {} => say("conversation reopened"),
         ConversationEvent::Voided {} => say("conversation voided: it was logged in error"),
+        ConversationEvent::MessageRedacted { message, owner: _, ground } => Said {
+            corrects: Some(message.0),
+            ..say(format!(
+                "conversation: the text of a message was erased, on the ground of {}",
+                plain(ground)
+            ))
+        },
     }
 }
 
