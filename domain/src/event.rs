@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::{
     contact::ContactEvent, conversation::ConversationEvent, deal::DealEvent, disclosure::DisclosureEvent,
     enrolment::EnrolmentEvent, fund::FundEvent, gathering::GatheringEvent, gift::GiftEvent, ids::ContactId,
-    lead::LeadEvent, member::MemberEvent, personal::Forgotten, program::ProgramEvent, setting::SettingEvent, tagged,
+    lead::LeadEvent, member::MemberEvent, personal::Forgotten, program::ProgramEvent, setting::SettingEvent,
+    tagged,
 };
 
 macro_rules! kinds {

@@ -52,7 +52,7 @@ pub struct EmbeddedStore {
     indexer: Option<JoinHandle<()>>,
     rotation: Option<JoinHandle<()>>,
     // Held until the threads are gone.
-    _folder: DataFolder,
+    folder: DataFolder,
 }
 
 /// How the store is doing.
@@ -99,7 +99,7 @@ impl EmbeddedStore {
             writer: None,
             indexer: None,
             rotation: None,
-            _folder: folder.clone(),
+            folder: folder.clone(),
         };
         let start = |name: &str, run: Box<dyn FnOnce() + Send>| {
             let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
@@ -121,6 +121,11 @@ impl EmbeddedStore {
     /// Opens what was sealed.
     pub fn keyring(&self) -> Arc<dyn Keyring> {
         Arc::clone(&self.keys) as Arc<dyn Keyring>
+    }
+
+    /// The folder in which everything lies.
+    pub fn folder(&self) -> &DataFolder {
+        &self.folder
     }
 
     /// The keys themselves, for whoever erases.

@@ -14,6 +14,7 @@
 //! end. What is needed to find an event again is kept in memory ([`tail`]) until a second thread has written it
 //! to the index in large sorted batches ([`indexer`]). This crate knows no rule about any kind of thing.
 
+mod backup;
 mod clock;
 mod embedded;
 mod epochs;
@@ -35,6 +36,7 @@ mod stored_log;
 mod tail;
 mod writer;
 
+pub use backup::{BackupError, Copied, restore};
 pub use embedded::{EmbeddedStore, Statistics};
 pub use folder::DataFolder;
 pub use keys::{KeyError, KeyState, Keys};

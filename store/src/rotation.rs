@@ -44,6 +44,13 @@ impl Keys {
         Ok(Rotated { epoch, rewrapped })
     }
 
+    /// Does something with the epochs that there are, while none begins and none ends.
+    pub(crate) fn while_no_epoch_ends<T>(&self, work: impl FnOnce(Vec<u32>) -> T) -> T {
+        let _alone = self.rotating.lock().unwrap_or_else(PoisonError::into_inner);
+        let epochs = self.looking_up().epochs.living();
+        work(epochs)
+    }
+
     /// Goes on with a rotation that was cut off; nothing where there was none.
     pub(crate) fn resume_rotation(&self) -> Result<u64, KeyError> {
         let _alone = self.rotating.lock().unwrap_or_else(PoisonError::into_inner);
