@@ -110,7 +110,7 @@ impl EmbeddedStore {
         let copy = to.join(name_of(&log));
         copy_database(&log, &copy, &mut progress)?;
         let position = head(&copy)?;
-        label(&to.join(BACKUP_FILE), Label { format, log: log_id, position })?;
+        label(&to.join(BACKUP_FILE), &Label { format, log: log_id, position })?;
         // The keys come after the log: there is one for every event of the copy.
         let keys_position = keys.map(|keys| self.back_up_keys(keys)).transpose()?;
         Ok(Copied { position: Position(position), keys_position, new_ledger: false })
@@ -130,7 +130,7 @@ impl EmbeddedStore {
             Ok(epochs)
         })?;
         copy_those_there(BESIDE_KEYS, data, to)?;
-        label(&to.join(KEYS_BACKUP_FILE), Label { format: FORMAT, log: log_id, position: position.0 })?;
+        label(&to.join(KEYS_BACKUP_FILE), &Label { format: FORMAT, log: log_id, position: position.0 })?;
         if let Some(oldest) = epochs.first() {
             epochs::destroy_before(to, *oldest)?;
         }
@@ -220,11 +220,11 @@ fn prepare(folder: &Path, file: &str, what: &'static str, log: Uuid) -> Result<(
         return Err(foreign());
     }
     // From here on it is known whose it is, also where the copy is cut off.
-    label(&folder.join(file), Label { format: FORMAT, log, position: 0 }).map_err(BackupError::from)
+    label(&folder.join(file), &Label { format: FORMAT, log, position: 0 }).map_err(BackupError::from)
 }
 
-fn label(file: &Path, label: Label) -> Result<(), OpenError> {
-    let text = serde_json::to_vec(&label).map_err(io::Error::from);
+fn label(file: &Path, label: &Label) -> Result<(), OpenError> {
+    let text = serde_json::to_vec(label).map_err(io::Error::from);
     write_durably(file, &text.map_err(OpenError::io(file))?)
 }
 
