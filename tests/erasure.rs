@@ -486,3 +486,141 @@ fn a_backup_is_not_put_where_something_else_is_nor_with_its_keys() {
         }
     }
 }
+
+const MAP: &str = r#"
+name = "club"
+description = "People, what they gave, and where they are enrolled"
+format = "csv"
+[ids]
+person = "contact"
+gift = "gift"
+enrolment = "enrolment"
+program = "program"
+[[table]]
+file = ["club.csv"]
+[table.columns.amount]
+header = "amount"
+type = "amount"
+currency = "USD"
+[[table.command]]
+on = { id = "person", from = ["who"] }
+command = "register"
+fields = { form = { value = "person" }, name = "name" }
+once = true
+[[table.command]]
+on = { id = "gift", from = ["gift"] }
+command = "receive"
+fields = { donor = { id = "person", from = ["who"] }, amount = "amount" }
+[[table.command]]
+on = { id = "enrolment", from = ["gift"] }
+command = "enrol"
+fields = { contact = { id = "person", from = ["who"] }, program = { id = "program", from = ["program"] } }
+[[table.command]]
+on = { id = "enrolment", from = ["gift"] }
+command = "complete"
+fields = { result = { value = "Pass" } }
+"#;
+
+#[test]
+fn an_import_brings_nobody_back_and_the_money_still_adds_up() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("data");
+    let (map, file) = (place.path().join("club.toml"), place.path().join("club.csv"));
+    fs::write(&map, MAP).unwrap();
+    let rows = |more: &str| {
+        let ada = marker("Ada", "name").replace('"', "\"\"");
+        let ben = marker("Ben", "name").replace('"', "\"\"");
+        format!("who,name,gift,amount,program\n1,\"{ada}\",g1,10.00,p\n2,\"{ben}\",g2,5.00,p\n{more}")
+    };
+    let import = |rows: String| {
+        fs::write(&file, rows).unwrap();
+        let arguments =
+            ["import", "csv", &file.to_string_lossy(), "--map", &map.to_string_lossy()].map(str::to_owned);
+        printed(&data, &arguments.each_ref().map(String::as_str))
+    };
+    let view = |arguments: &[&str]| -> Value {
+        serde_json::from_str(&printed(&data, &[&["view", "--json"], arguments].concat())).unwrap()
+    };
+    import(rows(""));
+    let people = view(&["contacts", "name=ada"]);
+    let erased = people["rows"][0]["id"].as_str().unwrap().to_owned();
+    printed(&data, &["erase", &format!("contact/{erased}")]);
+    let gifts = view(&["giving"])["totals"].clone();
+    // The same file says nothing new, and a new gift of hers is money without a donor.
+    let told = import(rows(""));
+    assert!(
+        told.contains(": 0 events") && told.contains("1 rows are about somebody who was erased"),
+        "{told}"
+    );
+    assert_eq!(view(&["giving"])["totals"], gifts);
+    let told = import(rows(&format!("1,{},g3,2.50,p\n", "Ada-name-again")));
+    assert!(told.contains("1  gift.received") && !told.contains("enrolment"), "{told}");
+    assert!(view(&["giving"]).to_string().contains(r#""minor":1750"#), "{}", view(&["giving"]));
+    assert_eq!(found(&data, "Ada"), [] as [String; 0]);
+    // A row of hers is not refused either: it was kept out, and nothing of it lies in a file of rejects.
+    assert!(!place.path().join("club.rejects.csv").exists());
+    // Consent is given anew: somebody new, with another id, and the old one stays erased.
+    let served = Served::start(&data);
+    let token = printed(&data, &["token", "create", "boss", "--role", "admin"]);
+    let mut client = Client::connect(served.address, token.trim()).unwrap();
+    let readmit = json!({ "readmit": { "basis": "consent" } });
+    client.ask(&Ask::command(Kind::Contact, erased.parse().unwrap(), &readmit)).unwrap().good();
+    let told = import(rows(""));
+    assert!(told.contains("1  contact.registered") && !told.contains("was erased"), "{told}");
+    let again = view(&["contacts", "name=ada"]);
+    assert_ne!(again["rows"][0]["id"], erased);
+    assert_eq!(again["rows"][0]["name"], marker("Ada", "name"));
+    assert!(view(&["giving"]).to_string().contains(r#""minor":1750"#));
+    // Erased again, they are kept out again.
+    printed(&data, &["erase", &format!("contact/{}", again["rows"][0]["id"].as_str().unwrap())]);
+    assert!(import(rows("")).contains(": 0 events"));
+    assert_eq!(found(&data, "Ada"), [] as [String; 0]);
+}
+
+#[test]
+fn what_is_held_about_somebody_is_handed_to_them_without_what_is_of_others() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("data");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let house = House::open(&data).await;
+        tell(&house).await;
+        // Ben writes in Ada's conversation, and they are related.
+        let said =
+            json!({ "reply": { "direction": "incoming", "author": ben(), "text": marker("Ben", "secret") } });
+        house.command(Kind::Conversation, id(Kind::Conversation, 1), said).await;
+        let related = json!({ "start_relationship": { "relationship": "partner_of", "to": ben() } });
+        house.command(Kind::Contact, ada(), related).await;
+        house.close().await;
+    });
+    let folder = place.path().join("ada");
+    let about = format!("contact/{}", ada());
+    let folder_text = folder.to_string_lossy().into_owned();
+    printed(&data, &["export", &about, "--subject", &folder_text]);
+    let names: Vec<String> =
+        files(&folder).iter().map(|file| file.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    assert!(["index.html", "contact.vcf", "data.json"].iter().all(|name| names.iter().any(|is| is == name)));
+    let held: Value = serde_json::from_slice(&fs::read(folder.join("data.json")).unwrap()).unwrap();
+    assert_eq!(held["card"]["name"], marker("Ada", "renamed"));
+    assert_eq!(held["gifts"].as_array().unwrap().len(), 1);
+    assert_eq!(held["conversations"][0]["tree"][0]["text"], marker("Ada", "text"));
+    let text = held.to_string();
+    let missing: Vec<&&str> = WHAT.iter().filter(|what| !text.contains(&format!("Ada-{what}-"))).collect();
+    assert_eq!(missing, [] as [&&str; 0]);
+    assert_eq!(found(&folder, "Ben"), [] as [String; 0]);
+    assert!(files(&folder).iter().all(|file| !fs::read_to_string(file).unwrap().contains("Ben-")));
+    let page = fs::read_to_string(folder.join("index.html")).unwrap();
+    assert!(page.contains("Ada-email-") && !page.contains("<script"));
+    // Not over something else, not of a stranger, and not of somebody who was erased.
+    assert!(!run(&data, &["export", &about, "--subject", &folder_text]).status.success());
+    let other = place.path().join("other").to_string_lossy().into_owned();
+    assert!(
+        !run(&data, &["export", &format!("contact/{}", id(Kind::Contact, 77)), "--subject", &other])
+            .status
+            .success()
+    );
+    printed(&data, &["erase", &about]);
+    let refused = run(&data, &["export", &about, "--subject", &other]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("was erased"), "{refused:?}");
+    assert!(!Path::new(&other).exists());
+}
