@@ -42,6 +42,18 @@ fn a_tag_begins_with_the_word_of_its_kind_and_five_are_fixed() {
 }
 
 #[test]
+fn what_destroys_keys_is_found_by_its_tag() {
+    let forgetting: BTreeSet<&str> = tags()
+        .filter(|(kind, tag)| {
+            let stored = fs::read_to_string(golden().join(format!("{tag}.json"))).unwrap();
+            Event::decode(*kind, tag, &stored).unwrap().forgets(uuid::Uuid::nil()).is_some()
+        })
+        .map(|(_, tag)| tag)
+        .collect();
+    assert_eq!(forgetting, BTreeSet::from_iter(domain::personal::FORGETTING.iter().copied()));
+}
+
+#[test]
 fn every_golden_event_decodes_and_is_written_the_same_again() {
     for (kind, tag) in tags() {
         let stored = fs::read_to_string(golden().join(format!("{tag}.json"))).unwrap();

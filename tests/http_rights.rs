@@ -63,6 +63,10 @@ fn routes() -> Vec<Row> {
         ),
         row("DELETE /tokens/{name}", &[Admin], "/tokens/new", ""),
         row("POST /upkeep/rebuild", &[Admin, Staff], "/upkeep/rebuild", r#"{"views":["pipeline"]}"#),
+        everywhere("POST /upkeep/keys", &[Admin]),
+        // Only through the socket; over a token it says so.
+        row("POST /upkeep/backup", &[Admin], "/upkeep/backup", r#"{"to":"/nowhere"}"#),
+        row("GET /erasures/{contact}", &[Admin, Auditor], format!("/erasures/{}", id(Kind::Contact, 99)), ""),
         row("POST /upkeep/check", READERS, "/upkeep/check", r#"{"views":["pipeline"]}"#),
         everywhere("POST /upkeep/checkpoint", &[Admin, Staff]),
         everywhere("GET /ledger/checkpoint", ALL),
@@ -82,7 +86,7 @@ fn history(what: &str) -> String {
 fn readers(view: &str) -> &'static [Role] {
     match view {
         // Rows about people are not for fundraisers, who see cells and donors.
-        "contacts" | "history" | "conversations" | "duplicates" => &[Admin, Staff, Auditor],
+        "contacts" | "history" | "conversations" | "duplicates" | "erasures" => &[Admin, Staff, Auditor],
         "disclosures" => &[Admin, Auditor],
         "pipeline" | "giving" | "engagement" | "leads" => &[Admin, Staff, Fundraiser, Auditor],
         _ => projections::descriptions().into_iter().find(|known| known.name == view).unwrap().readers,

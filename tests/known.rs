@@ -140,6 +140,8 @@ const CONTACT: &[Row] = &[
     }),
     ("unmerge", OFFICE, |n| json!({ "from": some(Kind::Contact, n) })),
     ("dismiss_merge", OFFICE, |n| json!({ "other": some(Kind::Contact, n) })),
+    ("erase", ADMIN, |n| json!({ "ground": word(&["request", "retention"], n) })),
+    ("readmit", ADMIN, |n| json!({ "basis": word(&["consent", "contract"], n) })),
     ("void", OFFICE, |_| json!({})),
 ];
 
@@ -185,6 +187,11 @@ const CONVERSATION: &[Row] = &[
     }),
     ("resolve", FUNDS, |_| json!({})),
     ("reopen", FUNDS, |_| json!({})),
+    (
+        "redact",
+        ADMIN,
+        |n| json!({ "message": some(Kind::Conversation, n), "ground": word(&["request", "unlawful"], n) }),
+    ),
     ("void", FUNDS, |_| json!({})),
 ];
 

@@ -8,6 +8,7 @@ mod crash;
 mod crash_of_the_store;
 mod demo;
 mod disclosures;
+mod erasure;
 mod golden_events;
 mod harness;
 mod http_once;

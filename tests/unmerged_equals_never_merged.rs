@@ -85,6 +85,10 @@ impl EventStore for NeverMerged {
         self.0.head()
     }
 
+    fn erasures(&self) -> u64 {
+        self.0.erasures()
+    }
+
     async fn changed(&self, after: Position) {
         self.0.changed(after).await;
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use domain::{
-    ContactId, Evidence, Personal, Role,
+    ContactId, ErasureGround, Evidence, Personal, Role,
     contact::{
         ConsentChannel, ConsentPurpose, ContactEvent, ContactForm, Detail, LawfulBasis, RelationshipKind,
     },
@@ -42,6 +42,11 @@ pub enum State {
     Known(Box<Known>),
     /// Registered in error.
     Voided,
+    /// Forgotten; known no more, whatever they were before.
+    Erased {
+        /// Whether they may be known again, as somebody new.
+        readmitted: bool,
+    },
 }
 
 /// A contact that counts.
@@ -193,6 +198,17 @@ pub enum Command {
     },
     /// They were registered in error and count nowhere.
     Void {},
+    /// Forget them: everything personal that was ever said of them, for good. Also somebody who was never
+    /// registered or was voided. It cannot be undone.
+    Erase {
+        /// Why.
+        ground: ErasureGround,
+    },
+    /// They agreed anew after they had been erased: the next import takes them in as somebody new.
+    Readmit {
+        /// On what ground their data may be used again.
+        basis: LawfulBasis,
+    },
 }
 
 /// Why a command to a contact is refused.
@@ -263,6 +279,15 @@ pub enum Rejection {
     /// They were voided.
     #[error("the contact was voided and takes no more commands: register a new one")]
     Voided,
+    /// They were erased.
+    #[error(
+        "the contact was erased and takes no more commands: if they agree to be known again, `readmit` them and \
+         register a new contact"
+    )]
+    Erased,
+    /// They were not erased.
+    #[error("the contact was not erased, so there is nothing to readmit them from")]
+    NotErased,
 }
 
 /// The decider of contacts.
@@ -279,6 +304,8 @@ impl Decider for Contact {
     const EXCEPTIONS: &'static [(&'static str, &'static [Role])] = &[
         ("register", &[Role::Admin, Role::Staff, Role::Intake]),
         ("link_identity", &[Role::Admin, Role::Staff, Role::Intake]),
+        ("erase", &[Role::Admin]),
+        ("readmit", &[Role::Admin]),
     ];
 
     fn asks(command: &Command) -> Option<Uuid> {
@@ -300,6 +327,13 @@ impl Decider for Contact {
         given: &Given<'_>,
     ) -> Result<Decision<ContactEvent>, Rejection> {
         match (state, command) {
+            (State::Erased { .. }, Command::Erase { .. }) => Ok(Decision::nothing()),
+            (State::Erased { readmitted }, Command::Readmit { basis }) => {
+                Ok(Decision::unless(*readmitted, ContactEvent::Readmitted { basis }))
+            }
+            (State::Erased { .. }, _) => Err(Rejection::Erased),
+            (_, Command::Erase { ground }) => Ok(Decision::one(ContactEvent::Erased { ground })),
+            (_, Command::Readmit { .. }) => Err(Rejection::NotErased),
             (State::Voided, Command::Void {}) => Ok(Decision::nothing()),
             (State::Voided, _) => Err(Rejection::Voided),
             (State::Unknown, Command::Register { form, name }) => {
@@ -317,6 +351,10 @@ impl Decider for Contact {
 
     fn evolve(state: &mut State, event: &ContactEvent, past: &Past<'_>) {
         match (&mut *state, event) {
+            (State::Erased { readmitted }, event) => {
+                *readmitted |= matches!(event, ContactEvent::Readmitted { .. });
+            }
+            (_, ContactEvent::Erased { .. }) => *state = State::Erased { readmitted: false },
             (_, ContactEvent::Voided {}) => *state = State::Voided,
             (_, ContactEvent::Registered { form, name }) => {
                 let mut contact = Known::registered_as(*form);
@@ -415,6 +453,8 @@ impl Known {
             Command::Unmerge { from } => self.unmerge(from, given),
             Command::DismissMerge { other } => self.dismiss_merge(other, given),
             Command::Void {} => Ok(self.void()),
+            // Decided above, whatever else is known of them.
+            Command::Erase { .. } | Command::Readmit { .. } => Ok(Decision::nothing()),
         }
     }
 
@@ -511,7 +551,10 @@ impl Known {
 
     fn evolve(&mut self, event: &ContactEvent, past: &Past<'_>) {
         match event {
-            ContactEvent::Registered { .. } | ContactEvent::Voided {} => {}
+            ContactEvent::Registered { .. }
+            | ContactEvent::Voided {}
+            | ContactEvent::Erased { .. }
+            | ContactEvent::Readmitted { .. } => {}
             ContactEvent::Renamed { name } => {
                 let name = self.recall(name);
                 self.name.set(name, past);
@@ -860,6 +903,32 @@ mod tests {
             .then_nothing()
             .when("rename", json!({"name": "Anna"}))
             .then_refused("voided");
+    }
+
+    #[test]
+    fn whoever_was_erased_takes_no_command_but_to_be_readmitted() {
+        let erased = || ContactEvent::Erased { ground: ErasureGround::Request };
+        let voided = [registered(), ContactEvent::Voided {}];
+        // Somebody who was never registered, who is known, and who was voided.
+        for before in [&[][..], &[registered()], &voided] {
+            given::<Contact>(before)
+                .when("readmit", json!({"basis": "consent"}))
+                .then_refused("not-erased")
+                .when("erase", json!({"ground": "request"}))
+                .then(&[erased()])
+                .when("erase", json!({"ground": "retention"}))
+                .then_nothing()
+                .when("register", json!({"form": "person", "name": "Ann"}))
+                .then_refused("erased")
+                .when("void", json!({}))
+                .then_refused("erased")
+                .when("readmit", json!({"basis": "consent"}))
+                .then(&[ContactEvent::Readmitted { basis: LawfulBasis::Consent }])
+                .when("readmit", json!({"basis": "contract"}))
+                .then_nothing()
+                .when("rename", json!({"name": "Ann"}))
+                .then_refused("erased");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use domain::{
-    ContactId, EventId, MemberId, Personal, Role,
+    ContactId, ErasureGround, EventId, MemberId, Personal, Role,
     conversation::{Channel, ConversationEvent, Direction, Message},
 };
 use schemars::JsonSchema;
@@ -29,8 +29,33 @@ pub enum State {
     Unknown,
     /// Open, or resolved.
     Known(Box<Known>),
-    /// Logged in error.
-    Voided,
+    /// Logged in error; what was said in it may still have to be forgotten.
+    Voided(Messages),
+}
+
+/// The messages.
+pub type Messages = HashMap<EventId, Kept>;
+
+/// What is kept of a message.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept {
+    /// Whom it is from, where it came in.
+    author: Option<ContactId>,
+    /// Whose text it has, as long as that was not redacted.
+    owner: Option<ContactId>,
+}
+
+impl Kept {
+    fn of(message: &Message) -> Self {
+        Self { author: message.author, owner: message.text.as_ref().map(Personal::subject) }
+    }
+}
+
+/// Takes note that the text of a message was redacted.
+fn forget(messages: &mut Messages, message: EventId) {
+    if let Some(kept) = messages.get_mut(&message) {
+        kept.owner = None;
+    }
 }
 
 /// A conversation that counts.
@@ -43,8 +68,7 @@ pub struct Known {
     mentions: Vec<ContactId>,
     text: Text,
     resolved: Field<bool>,
-    /// Every message, with whom it is from where it came in.
-    messages: HashMap<EventId, Option<ContactId>>,
+    messages: Messages,
     /// Who wrote the last message that came in.
     wrote_last: Option<ContactId>,
 }
@@ -101,6 +125,13 @@ pub enum Command {
     Reopen {},
     /// It was logged in error and counts nowhere.
     Void {},
+    /// Forget the text of one message for good, for instance for somebody whom it mentions.
+    Redact {
+        /// The message: the id of the event that recorded it.
+        message: EventId,
+        /// Why.
+        ground: ErasureGround,
+    },
 }
 
 /// Why a command to a conversation is refused.
@@ -120,7 +151,7 @@ pub enum Rejection {
     #[error("only an incoming message has a contact for its author: leave `author` out, or say `incoming`")]
     AuthorNotIncoming,
     /// It answers what is not there.
-    #[error("`reply_to` names no message of this conversation: give the id of the event that recorded one")]
+    #[error("that is no message of this conversation: give the id of the event that recorded one")]
     UnknownMessage,
     /// Too many are mentioned.
     #[error("a message may mention at most {MENTIONS_LIMIT} contacts")]
@@ -147,6 +178,7 @@ impl Decider for Conversation {
     const EXCEPTIONS: &'static [(&'static str, &'static [Role])] = &[
         ("log", &[Role::Admin, Role::Staff, Role::Fundraiser, Role::Intake]),
         ("reply", &[Role::Admin, Role::Staff, Role::Fundraiser, Role::Intake]),
+        ("redact", &[Role::Admin]),
     ];
 
     fn decide(
@@ -156,8 +188,11 @@ impl Decider for Conversation {
     ) -> Result<Decision<ConversationEvent>, Rejection> {
         check_parties(&command)?;
         match (state, command) {
-            (State::Voided, Command::Void {}) => Ok(Decision::nothing()),
-            (State::Voided, _) => Err(Rejection::Voided),
+            (State::Voided(messages), Command::Redact { message, ground }) => {
+                redact(messages, message, ground)
+            }
+            (State::Voided(_), Command::Void {}) => Ok(Decision::nothing()),
+            (State::Voided(_), _) => Err(Rejection::Voided),
             (State::Unknown, Command::Log { contact, channel, direction, text, member, mentions }) => {
                 let said = Said { direction, text, author: None, member, reply_to: None, mentions };
                 let message = said.into_message(contact, None, given.event_id(0));
@@ -170,7 +205,13 @@ impl Decider for Conversation {
 
     fn evolve(state: &mut State, event: &ConversationEvent, past: &Past<'_>) {
         match (&mut *state, event) {
-            (_, ConversationEvent::Voided {}) => *state = State::Voided,
+            (State::Voided(messages), ConversationEvent::MessageRedacted { message, .. }) => {
+                forget(messages, *message);
+            }
+            (State::Known(conversation), ConversationEvent::Voided {}) => {
+                *state = State::Voided(std::mem::take(&mut conversation.messages));
+            }
+            (_, ConversationEvent::Voided {}) => *state = State::Voided(Messages::new()),
             (_, ConversationEvent::Logged { contact, channel, message }) => {
                 let mut resolved = Field::default();
                 resolved.set(Some(false), past);
@@ -182,19 +223,19 @@ impl Decider for Conversation {
                     mentions: message.mentions.clone(),
                     text: Text::of(message.text.as_ref()),
                     resolved,
-                    messages: HashMap::from([(past.id, message.author)]),
+                    messages: Messages::from([(past.id, Kept::of(message))]),
                     wrote_last: message.author,
                 }));
             }
             (State::Known(conversation), event) => conversation.evolve(event, past),
-            (State::Unknown | State::Voided, _) => {}
+            (State::Unknown | State::Voided(_), _) => {}
         }
     }
 
     fn concerns(state: &State) -> Vec<ContactId> {
         match state {
             State::Known(conversation) => vec![conversation.contact],
-            State::Unknown | State::Voided => Vec::new(),
+            State::Unknown | State::Voided(_) => Vec::new(),
         }
     }
 }
@@ -250,6 +291,7 @@ impl Known {
                 Ok(comparison.decision("resolved", ConversationEvent::Reopened {}))
             }
             Command::Void {} => Ok(Decision::one(ConversationEvent::Voided {})),
+            Command::Redact { message, ground } => redact(&self.messages, message, ground),
         }
     }
 
@@ -277,7 +319,7 @@ impl Known {
     /// Whom an answer goes to: who wrote the message that it answers, else who wrote last. That is the contact
     /// through whom they wrote, whoever it is merged with since.
     fn answered(&self, reply_to: Option<EventId>) -> ContactId {
-        let author = reply_to.and_then(|message| self.messages.get(&message).copied().flatten());
+        let author = reply_to.and_then(|message| self.messages.get(&message).and_then(|kept| kept.author));
         author.or(self.wrote_last).unwrap_or(self.contact)
     }
 
@@ -285,13 +327,25 @@ impl Known {
         match event {
             ConversationEvent::Logged { .. } | ConversationEvent::Voided {} => {}
             ConversationEvent::Replied { message } => {
-                self.messages.insert(past.id, message.author);
+                self.messages.insert(past.id, Kept::of(message));
                 self.wrote_last = message.author.or(self.wrote_last);
             }
+            ConversationEvent::MessageRedacted { message, .. } => forget(&mut self.messages, *message),
             ConversationEvent::Resolved {} => self.resolved.set(Some(true), past),
             ConversationEvent::Reopened {} => self.resolved.set(Some(false), past),
         }
     }
+}
+
+/// Forgets the text of a message, whoever asks for it.
+fn redact(
+    messages: &Messages,
+    message: EventId,
+    ground: ErasureGround,
+) -> Result<Decision<ConversationEvent>, Rejection> {
+    let owner = messages.get(&message).ok_or(Rejection::UnknownMessage)?.owner;
+    let event = |owner| ConversationEvent::MessageRedacted { message, owner, ground };
+    Ok(owner.map_or_else(Decision::nothing, |owner| Decision::one(event(owner))))
 }
 
 impl Text {
@@ -382,6 +436,30 @@ mod tests {
                 json!({"contact": ANN, "channel": "email", "direction": "incoming", "text": "Hello"}),
             )
             .then_refused("logged-differently");
+    }
+
+    #[test]
+    fn the_text_of_one_message_is_forgotten_once_also_after_the_conversation_was_voided() {
+        let redaction = |message: EventId| json!({"message": message, "ground": "request"});
+        let redacted = |message| ConversationEvent::MessageRedacted {
+            message,
+            owner: ANN,
+            ground: ErasureGround::Request,
+        };
+        given::<Conversation>(&[])
+            .when("redact", redaction(nth(0)))
+            .then_refused("unknown-conversation")
+            .when("log", log())
+            .when("reply", json!({"direction": "note"}))
+            .when("redact", redaction(nth(7)))
+            .then_refused("unknown-message")
+            .when("redact", redaction(nth(1)))
+            .then_nothing()
+            .when("void", json!({}))
+            .when("redact", redaction(nth(0)))
+            .then(&[redacted(nth(0))])
+            .when("redact", redaction(nth(0)))
+            .then_nothing();
     }
 
     #[test]

@@ -88,11 +88,17 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_for_administrators_tokens_for_nobody_by_themselves_and_auditors_change_nothing() {
+    fn erasing_and_settings_are_for_administrators_tokens_for_nobody_and_auditors_change_nothing() {
         let staff = allowed(Role::Staff);
         let only_admin: Vec<_> =
             allowed(Role::Admin).into_iter().filter(|command| !staff.contains(command)).collect();
-        let expected = ["setting choose_zone", "setting choose_fiscal_year"];
+        let expected = [
+            "contact erase",
+            "contact readmit",
+            "conversation redact",
+            "setting choose_zone",
+            "setting choose_fiscal_year",
+        ];
         assert_eq!(only_admin, expected);
         assert_eq!(allowed(Role::Auditor), Vec::<String>::new());
     }

@@ -3,7 +3,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use domain::{Answer, AppendError, CommandKey, EventStore, Kind, KindEvent as _, ReadError, Role};
@@ -80,6 +83,8 @@ pub struct Commands {
     store: Arc<dyn EventStore>,
     kinds: BTreeMap<Kind, Box<dyn Executor>>,
     in_flight: Mutex<HashSet<CommandKey>>,
+    /// After which erasures the kinds remember what they remember.
+    erasures: AtomicU64,
 }
 
 /// Whoever walks the list of deciders: see [`crate::all`].
@@ -97,6 +102,9 @@ trait Executor: Send + Sync {
         group: Vec<Command>,
     ) -> BoxFuture<'a, Vec<Result<Answer, CommandError>>>;
 
+    /// Remembers nothing of what it has opened.
+    fn forget(&self);
+
     fn describe(&self) -> KindDescription;
 }
 
@@ -108,6 +116,10 @@ impl<D: Decider> Executor for StreamExecution<D> {
         group: Vec<Command>,
     ) -> BoxFuture<'a, Vec<Result<Answer, CommandError>>> {
         Box::pin(self.run(store, id, group))
+    }
+
+    fn forget(&self) {
+        Self::forget(self);
     }
 
     fn describe(&self) -> KindDescription {
@@ -131,7 +143,8 @@ impl Commands {
     pub fn new(store: Arc<dyn EventStore>) -> Self {
         let mut kinds = Erasing(BTreeMap::new());
         crate::all(&mut kinds);
-        Self { store, kinds: kinds.0, in_flight: Mutex::new(HashSet::new()) }
+        let erasures = AtomicU64::new(store.erasures());
+        Self { store, kinds: kinds.0, in_flight: Mutex::default(), erasures }
     }
 
     /// What can be asked, for documentation and help.
@@ -185,7 +198,11 @@ impl Commands {
         group: Vec<Command>,
     ) -> Vec<Result<Answer, CommandError>> {
         match self.kinds.get(&kind) {
-            Some(executor) => executor.execute(&*self.store, id, group).await,
+            Some(executor) => {
+                let outcomes = executor.execute(&*self.store, id, group).await;
+                self.forget_what_was_erased();
+                outcomes
+            }
             None => group
                 .iter()
                 .map(|_| {
@@ -193,6 +210,16 @@ impl Commands {
                     Err(CommandError::Malformed(Malformed { field: Some("kind".to_owned()), message }))
                 })
                 .collect(),
+        }
+    }
+}
+
+impl Commands {
+    /// After an erasure no kind keeps a state of before: it may say what was forgotten.
+    fn forget_what_was_erased(&self) {
+        let now = self.store.erasures();
+        if self.erasures.swap(now, Ordering::AcqRel) != now {
+            self.kinds.values().for_each(|kind| kind.forget());
         }
     }
 }

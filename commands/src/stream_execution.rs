@@ -40,10 +40,12 @@ pub(crate) struct StreamExecution<D: Decider> {
     looking_up: futures::lock::Mutex<()>,
 }
 
+/// A state, and after which erasures it was folded: it may hold what a later one has forgotten.
 #[derive(Clone)]
 struct Loaded<S> {
     state: S,
     revision: u64,
+    erasures: u64,
 }
 
 #[derive(Clone)]
@@ -79,6 +81,11 @@ impl<D: Decider> StreamExecution<D> {
             gates: Gates::default(),
             looking_up: futures::lock::Mutex::default(),
         }
+    }
+
+    /// Remembers no state any more.
+    pub(crate) fn forget(&self) {
+        self.remembered.clear();
     }
 
     /// Carries out the commands of one stream in their order.
@@ -197,7 +204,7 @@ impl<D: Decider> StreamExecution<D> {
             on_solid_ground &= !matches!(outcome, Err(CommandError::Append(_) | CommandError::KeyReused));
             outcomes[index] = Some(outcome);
         }
-        if on_solid_ground {
+        if on_solid_ground && loaded.erasures == store.erasures() {
             self.remembered.insert(id, loaded);
         }
         waiting.append(&mut remaining);
@@ -217,7 +224,10 @@ impl<D: Decider> StreamExecution<D> {
         stream: StreamId,
         remembered: Option<Loaded<D::State>>,
     ) -> Result<Loaded<D::State>, ReadError> {
-        let mut loaded = remembered.unwrap_or_else(|| Loaded { state: D::State::default(), revision: 0 });
+        // Noted before anything is read: what is forgotten meanwhile is then not remembered.
+        let erasures = store.erasures();
+        let fresh = || Loaded { state: D::State::default(), revision: 0, erasures };
+        let mut loaded = remembered.filter(|loaded| loaded.erasures == erasures).unwrap_or_else(fresh);
         loop {
             let events = store.read_stream(stream, loaded.revision, EVENTS_PER_READ).await?;
             let count = events.len();

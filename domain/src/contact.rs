@@ -3,9 +3,15 @@
 use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
-    event::Concerns, evidence::Evidence, ids::ContactId, moment, personal::Personal, recorded::LookedUp,
+    event::Concerns,
+    evidence::Evidence,
+    ids::ContactId,
+    moment,
+    personal::{ErasureGround, Forgotten, Personal},
+    recorded::LookedUp,
 };
 
 /// What sort of contact it is (vCard KIND).
@@ -246,6 +252,18 @@ pub enum ContactEvent {
     /// Was registered in error and counts nowhere.
     #[serde(rename = "contact.voided")]
     Voided {},
+    /// Was forgotten: their keys are destroyed, and with them everything personal that was ever said of them.
+    #[serde(rename = "contact.erased")]
+    Erased {
+        /// Why.
+        ground: ErasureGround,
+    },
+    /// May be known again, as somebody new: what is imported about them gets ids of the next generation.
+    #[serde(rename = "contact.readmitted")]
+    Readmitted {
+        /// On what ground their data may be used again.
+        basis: LawfulBasis,
+    },
 }
 
 impl Concerns for ContactEvent {
@@ -258,5 +276,9 @@ impl Concerns for ContactEvent {
             | Self::MergeDismissed { other } => vec![*other],
             _ => Vec::new(),
         }
+    }
+
+    fn forgets(&self, id: Uuid) -> Option<Forgotten> {
+        matches!(self, Self::Erased { .. }).then_some(Forgotten::Contact(ContactId(id)))
     }
 }

@@ -2,11 +2,12 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     event::Concerns,
     ids::{ContactId, EventId, MemberId},
-    personal::Personal,
+    personal::{ErasureGround, Forgotten, Personal},
 };
 
 /// Through which channel a conversation runs.
@@ -98,6 +99,16 @@ pub enum ConversationEvent {
     /// Was logged in error and counts nowhere.
     #[serde(rename = "conversation.voided")]
     Voided {},
+    /// The text of one message was forgotten; everything else of it stays.
+    #[serde(rename = "conversation.message_redacted")]
+    MessageRedacted {
+        /// The message: the event that recorded it, whose id is the name of the key as well.
+        message: EventId,
+        /// Whose key it was: the author's, or the contact's to whom it was written.
+        owner: ContactId,
+        /// Why.
+        ground: ErasureGround,
+    },
 }
 
 impl Concerns for ConversationEvent {
@@ -112,7 +123,17 @@ impl Concerns for ConversationEvent {
                 contacts
             }
             Self::Replied { message } => of_message(message),
+            Self::MessageRedacted { owner, .. } => vec![*owner],
             _ => Vec::new(),
+        }
+    }
+
+    fn forgets(&self, _: Uuid) -> Option<Forgotten> {
+        match self {
+            Self::MessageRedacted { message, owner, .. } => {
+                Some(Forgotten::Key { owner: *owner, key: message.0 })
+            }
+            _ => None,
         }
     }
 }

@@ -4,11 +4,13 @@ use std::{fmt, str::FromStr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use uuid::Uuid;
 
 use crate::{
     contact::ContactEvent, conversation::ConversationEvent, deal::DealEvent, disclosure::DisclosureEvent,
     enrolment::EnrolmentEvent, fund::FundEvent, gathering::GatheringEvent, gift::GiftEvent, ids::ContactId,
-    lead::LeadEvent, member::MemberEvent, program::ProgramEvent, setting::SettingEvent, tagged,
+    lead::LeadEvent, member::MemberEvent, personal::Forgotten, program::ProgramEvent, setting::SettingEvent,
+    tagged,
 };
 
 macro_rules! kinds {
@@ -61,6 +63,11 @@ macro_rules! kinds {
             pub fn contacts(&self) -> Vec<ContactId> {
                 match self { $(Self::$kind(event) => event.contacts()),+ }
             }
+
+            /// What the event destroys, having happened to the thing with this id.
+            pub fn forgets(&self, id: Uuid) -> Option<Forgotten> {
+                match self { $(Self::$kind(event) => event.forgets(id)),+ }
+            }
         }
 
         $(impl KindEvent for $event {
@@ -109,6 +116,11 @@ pub trait Concerns {
     /// The contacts that the event itself names; none unless the kind says otherwise.
     fn contacts(&self) -> Vec<ContactId> {
         Vec::new()
+    }
+
+    /// What the event destroys, having happened to the thing with this id; nothing unless the kind says otherwise.
+    fn forgets(&self, _id: Uuid) -> Option<Forgotten> {
+        None
     }
 }
 

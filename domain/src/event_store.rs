@@ -58,6 +58,10 @@ pub trait EventStore: Send + Sync + 'static {
     /// The position of the last durable event.
     fn head(&self) -> Position;
 
+    /// A number that changes with every erasure, before anybody can see its event and once more when they can.
+    /// Whoever keeps what they have opened notes it first, and throws away what they have once it has changed.
+    fn erasures(&self) -> u64;
+
     /// Waits until something may have been recorded after the position. Only a hint: whoever follows the log
     /// reads again after a while in any case.
     async fn changed(&self, after: Position);

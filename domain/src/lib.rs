@@ -37,7 +37,7 @@ pub use ids::{
     ContactId, ConversationId, DealId, EventId, FundId, GatheringId, LeadId, MemberId, ProgramId, StreamId,
 };
 pub use money::{Currency, Money};
-pub use personal::{Keyring, Personal};
+pub use personal::{ErasureGround, Forgotten, Keyring, Personal};
 pub use recorded::{Actor, BadEvent, LookedUp, Metadata, Position, Recorded, Source};
 pub use role::Role;
 pub use stored::Stored;

@@ -17,6 +17,42 @@ pub const CLEAR: &str = "$personal";
 /// The reserved member under which a sealed personal value is stored.
 pub const SEALED: &str = "$sealed";
 
+/// The tags of the events that destroy keys (see [`crate::Recorded::forgets`]), so that whoever carries erasures
+/// out again finds them among millions without decoding the others.
+pub const FORGETTING: &[&str] = &["contact.erased", "conversation.message_redacted"];
+
+/// What an event destroys, known from the event alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Forgotten {
+    /// Everything personal of a contact, now and in future.
+    Contact(ContactId),
+    /// What was sealed with one key of a contact.
+    Key {
+        /// Whose key it is.
+        owner: ContactId,
+        /// The key.
+        key: Uuid,
+    },
+}
+
+/// Why something personal is forgotten: one of a few words, since whatever was written here would stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ErasureGround {
+    /// They asked for it.
+    Request,
+    /// They agreed once and do not any more.
+    ConsentWithdrawn,
+    /// It is not needed any more, or the time for which it may be kept is over.
+    Retention,
+    /// A law demands it.
+    LegalObligation,
+    /// It should never have been kept.
+    Unlawful,
+    /// Any other.
+    Other,
+}
+
 /// A value that belongs to a contact and is forgotten with them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Personal<T> {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     event::Event,
     ids::{ContactId, EventId, StreamId},
-    personal::Personal,
+    personal::{Forgotten, Personal},
 };
 
 /// A place in the log: opaque, growing, starting after [`Position::START`].
@@ -183,6 +183,11 @@ impl Recorded {
     /// When it was so: as said, else when it was learnt.
     pub fn happened_at(&self) -> DateTime<Utc> {
         self.occurred_at.unwrap_or(self.recorded_at)
+    }
+
+    /// What the event destroys; gone before anybody sees the event.
+    pub fn forgets(&self) -> Option<Forgotten> {
+        self.event.forgets(self.stream.id)
     }
 
     /// The rarer parts of the envelope.

@@ -71,13 +71,17 @@ fn zone(name: Option<&str>) -> Result<Option<Tz>, MapError> {
     }
 }
 
+/// The names of the commands of a kind, and whether one of them can be read from JSON.
+type KnownCommands = (&'static [&'static str], fn(&str) -> bool);
+
 /// The commands of every kind that takes any.
-fn known_commands() -> HashMap<Kind, &'static [&'static str]> {
+fn known_commands() -> HashMap<Kind, KnownCommands> {
     #[derive(Default)]
-    struct Known(HashMap<Kind, &'static [&'static str]>);
+    struct Known(HashMap<Kind, KnownCommands>);
     impl Registry for Known {
         fn register<D: Decider>(&mut self) {
-            self.0.insert(D::Event::KIND, tagged::tags::<D::Command>());
+            let understood = |json: &str| serde_json::from_str::<D::Command>(json).is_ok();
+            self.0.insert(D::Event::KIND, (tagged::tags::<D::Command>(), understood));
         }
     }
     let mut known = Known::default();
@@ -100,7 +104,7 @@ impl Columns {
 
 struct Compiler {
     ids: BTreeMap<String, Kind>,
-    commands: HashMap<Kind, &'static [&'static str]>,
+    commands: HashMap<Kind, KnownCommands>,
     empty: Vec<String>,
     files: Vec<Vec<String>>,
     columns: Vec<Columns>,
@@ -272,7 +276,8 @@ impl Compiler {
 
     fn command(&mut self, table: usize, key: &str, file: &CommandFile) -> Result<CommandRule, MapError> {
         let on = self.reference(table, &format!("{key}.on"), &file.on)?;
-        if let Some(known) = self.commands.get(&on.kind)
+        let known = self.commands.get(&on.kind).copied();
+        if let Some((known, _)) = known
             && !known.contains(&file.command.as_str())
         {
             let message = format!("is no command of {}: expected one of {}", on.kind, known.join(", "));
@@ -285,6 +290,7 @@ impl Compiler {
         Ok(CommandRule {
             on,
             command: file.command.clone(),
+            understood: known.map_or(|_| true, |(_, understood)| understood),
             fields: self.fields(table, &format!("{key}.fields"), &file.fields)?,
             occurred_at: file.occurred_at.as_ref().map(|column| self.index(table, column)),
             when,

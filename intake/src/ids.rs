@@ -14,7 +14,8 @@ use uuid::Uuid;
 #[derive(Clone)]
 pub struct Ids {
     keyed: Hmac<Sha256>,
-    generations: HashMap<Uuid, u32>,
+    /// Those who were erased, and whether they may be known again.
+    erased: HashMap<Uuid, bool>,
 }
 
 impl fmt::Debug for Ids {
@@ -29,24 +30,33 @@ impl Ids {
         // A MAC of SHA-256 takes keys of its block size as they are, so there is no key length to refuse.
         let mut block = [0_u8; 64];
         block[..32].copy_from_slice(secret);
-        Self { keyed: Hmac::new(&block.into()), generations: HashMap::new() }
+        Self { keyed: Hmac::new(&block.into()), erased: HashMap::new() }
     }
 
-    /// Which things came back after they had been erased: the id of their generation 0, and the generation
-    /// that counts now.
+    /// The contacts who were erased, and whether each of them was readmitted since.
     #[must_use]
-    pub fn with_generations(mut self, generations: HashMap<Uuid, u32>) -> Self {
-        self.generations = generations;
+    pub fn with_erased(mut self, erased: HashMap<Uuid, bool>) -> Self {
+        self.erased = erased;
         self
     }
 
-    /// The id of what `source` calls `external` (one or several values), in the generation that counts now.
+    /// The id of what `source` calls `external` (one or several values). Whoever was erased and readmitted is
+    /// somebody new, of the next generation; if they were erased again, of the one after it.
     pub fn id(&self, kind: Kind, source: &str, external: &[&str]) -> Uuid {
-        let first = self.id_in(kind, source, external, 0);
-        match self.generations.get(&first) {
-            Some(generation) => self.id_in(kind, source, external, *generation),
-            None => first,
+        let mut generation = 0;
+        loop {
+            let id = self.id_in(kind, source, external, generation);
+            // Each generation that is passed over is another one of those who were erased.
+            if kind != Kind::Contact || self.erased.get(&id) != Some(&true) {
+                return id;
+            }
+            generation += 1;
         }
+    }
+
+    /// Whether this is somebody who was erased and may not be known again.
+    pub fn is_erased(&self, kind: Kind, id: Uuid) -> bool {
+        kind == Kind::Contact && self.erased.contains_key(&id)
     }
 
     /// The id in one generation. Every part goes in with its length, so that no two lists of parts sound alike.
@@ -95,8 +105,15 @@ mod tests {
     fn who_comes_back_after_an_erasure_is_somebody_new() {
         let ids = Ids::new(&[7; 32]);
         let first = ids.id(Kind::Contact, "sheet", &["12"]);
-        let again = ids.clone().with_generations(HashMap::from([(first, 1)]));
-        assert_eq!(again.id(Kind::Contact, "sheet", &["12"]), ids.id_in(Kind::Contact, "sheet", &["12"], 1));
+        let in_generation = |generation| ids.id_in(Kind::Contact, "sheet", &["12"], generation);
+        let erased = ids.clone().with_erased(HashMap::from([(first, false)]));
+        assert!(erased.is_erased(Kind::Contact, erased.id(Kind::Contact, "sheet", &["12"])));
+        let again = ids.clone().with_erased(HashMap::from([(first, true)]));
+        assert_eq!(again.id(Kind::Contact, "sheet", &["12"]), in_generation(1));
+        assert!(!again.is_erased(Kind::Contact, in_generation(1)));
+        let twice = HashMap::from([(first, true), (in_generation(1), false)]);
+        let twice = ids.clone().with_erased(twice);
+        assert!(twice.is_erased(Kind::Contact, twice.id(Kind::Contact, "sheet", &["12"])));
         assert_eq!(
             again.id(Kind::Contact, "sheet", &["13"]),
             ids.id(Kind::Contact, "sheet", &["13"]),

@@ -2,9 +2,12 @@
 //! why it cannot be used.
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
+
+use uuid::Uuid;
 
 use crate::{
     assignment::assign,
@@ -16,7 +19,7 @@ use crate::{
     map::Map,
     once::{self, Once},
     rejects::Rejects,
-    row::RowReader,
+    row::{AskedFor, RowReader},
     source_file::{FileRecords, SourceFile},
 };
 
@@ -30,6 +33,8 @@ pub struct Import {
     lookups: Vec<Lookup>,
     notices: Vec<String>,
     once: Once,
+    /// What was left out so far with somebody who was erased; what is said of it later is left out as well.
+    left_out: HashSet<Uuid>,
     next_file: usize,
     reading: Option<(usize, FileRecords)>,
     bytes_before: u64,
@@ -44,6 +49,8 @@ pub struct Row {
     pub bytes_read: u64,
     /// What it asks for, in this order (often nothing new), or why it cannot be used.
     pub outcome: Result<Vec<ImportLine>, Reject>,
+    /// How many commands were left out because the person was erased.
+    pub left_out: usize,
 }
 
 /// A row as it stands in its file.
@@ -110,6 +117,7 @@ impl Import {
             lookups,
             notices,
             once: Once::default(),
+            left_out: HashSet::new(),
             next_file: 0,
             reading: None,
             bytes_before: 0,
@@ -159,7 +167,7 @@ impl Import {
         }
     }
 
-    fn lines(&mut self, index: usize, record: &Record) -> Result<Vec<ImportLine>, Reject> {
+    fn lines(&mut self, index: usize, record: &Record) -> Result<(Vec<ImportLine>, usize), Reject> {
         let source = &self.files[index];
         check_whole(source, record)?;
         let table = &self.map.tables[source.table];
@@ -167,7 +175,8 @@ impl Import {
         let row = RowReader::new(table, source, record, &self.lookups, zone);
         let mut lines = Vec::new();
         let mut marks = Vec::new();
-        for asked in row.commands(&self.ids, &self.source_name)? {
+        let AskedFor { commands, left_out } = row.commands(&self.ids, &self.source_name, &self.left_out)?;
+        for asked in commands {
             let fields = serde_json::Value::Object(asked.fields).to_string();
             if asked.rule.once {
                 let mark = once::mark(asked.id, &asked.rule.command, &fields);
@@ -192,7 +201,9 @@ impl Import {
         for mark in marks {
             self.once.remember(mark);
         }
-        Ok(lines)
+        let count = left_out.len();
+        self.left_out.extend(left_out);
+        Ok((lines, count))
     }
 }
 
@@ -244,9 +255,16 @@ impl Iterator for Import {
             }
             Ok(None) => None,
             Ok(Some((index, record, bytes_read))) => {
-                let outcome = self.lines(index, &record);
+                let lines = self.lines(index, &record);
+                let left_out = lines.as_ref().map_or(0, |(_, left_out)| *left_out);
+                let outcome = lines.map(|(lines, _)| lines);
                 let file = self.files[index].name.as_str().into();
-                Some(Ok(Row { original: Original { file_index: index, record, file }, bytes_read, outcome }))
+                Some(Ok(Row {
+                    original: Original { file_index: index, record, file },
+                    bytes_read,
+                    outcome,
+                    left_out,
+                }))
             }
         }
     }

@@ -116,6 +116,8 @@ pub(crate) struct CommandRule {
     pub on: Reference,
     /// Its name.
     pub command: String,
+    /// Whether the command, written as JSON, can be read: some are nothing without the person they are about.
+    pub understood: fn(&str) -> bool,
     /// Its fields.
     pub fields: Vec<(String, Field)>,
     /// The column that says when it was so.

@@ -1,7 +1,9 @@
 //! One row of a file: its columns, read and computed as they are asked for, and the commands that it asks for.
 
+use std::collections::HashSet;
+
 use chrono_tz::Tz;
-use serde_json::{Map as Object, Value as Json};
+use serde_json::{Map as Object, Value as Json, json};
 use uuid::Uuid;
 
 use crate::{
@@ -22,6 +24,8 @@ pub(crate) struct RowReader<'a> {
     record: &'a Record,
     lookups: &'a [Lookup],
     zone: Option<Tz>,
+    /// Whether somebody was left out of the command that is being made, because they were erased.
+    without_person: bool,
     /// Columns that were asked for already; many commands of a row ask for the same.
     known: Vec<Known>,
 }
@@ -33,6 +37,15 @@ enum Known {
     NotAsked,
     /// Its value, where it has one.
     Read(Option<Value>),
+}
+
+/// What a row asks for, and what it would ask for if nobody in it had been erased.
+#[derive(Default)]
+pub(crate) struct AskedFor<'a> {
+    /// The commands, in the order of the map.
+    pub commands: Vec<Asked<'a>>,
+    /// What commands were left out about: somebody who was erased, or what is nothing without them.
+    pub left_out: Vec<Uuid>,
 }
 
 /// A command before it becomes a line.
@@ -56,12 +69,27 @@ impl<'a> RowReader<'a> {
         lookups: &'a [Lookup],
         zone: Option<Tz>,
     ) -> Self {
-        Self { table, source, record, lookups, zone, known: vec![Known::NotAsked; table.columns.len()] }
+        Self {
+            table,
+            source,
+            record,
+            lookups,
+            zone,
+            without_person: false,
+            known: vec![Known::NotAsked; table.columns.len()],
+        }
     }
 
     /// Everything that the row asks for, in the order of the map.
-    pub fn commands(mut self, ids: &Ids, source_name: &str) -> Result<Vec<Asked<'a>>, Reject> {
-        let mut asked = Vec::new();
+    /// Whoever was erased is left out of it, and so is what is nothing without them (`before` holds what was left
+    /// out of earlier rows).
+    pub fn commands(
+        mut self,
+        ids: &Ids,
+        source_name: &str,
+        before: &HashSet<Uuid>,
+    ) -> Result<AskedFor<'a>, Reject> {
+        let mut asked = AskedFor::default();
         let table = self.table;
         for rule in &table.commands {
             let mut applies = true;
@@ -81,12 +109,21 @@ impl<'a> RowReader<'a> {
                 let column = empty.or(rule.on.from.first()).copied().unwrap_or_default();
                 return Err(self.blame(column, "is empty, so that nobody can tell what the row is about"));
             };
+            if ids.is_erased(rule.on.kind, id) || before.contains(&id) || asked.left_out.contains(&id) {
+                asked.left_out.push(id);
+                continue;
+            }
+            self.without_person = false;
             let fields = self.object(&rule.fields, ids, source_name)?;
+            if self.without_person && !(rule.understood)(&json!({ &rule.command: fields }).to_string()) {
+                asked.left_out.push(id);
+                continue;
+            }
             let occurred_at = match rule.occurred_at {
                 Some(column) => self.moment(column)?,
                 None => None,
             };
-            asked.push(Asked { rule, id, fields, occurred_at });
+            asked.commands.push(Asked { rule, id, fields, occurred_at });
         }
         Ok(asked)
     }
@@ -113,7 +150,10 @@ impl<'a> RowReader<'a> {
                 Field::Column(column) => self.value(*column)?.map(|value| value.json()),
                 Field::Constant(value) => Some(value.clone()),
                 Field::Reference(reference) => {
-                    self.id(reference, ids, source_name)?.map(|id| Json::String(id.to_string()))
+                    let id = self.id(reference, ids, source_name)?;
+                    let erased = id.is_some_and(|id| ids.is_erased(reference.kind, id));
+                    self.without_person |= erased;
+                    id.filter(|_| !erased).map(|id| Json::String(id.to_string()))
                 }
                 Field::List(elements) => {
                     let mut list = Vec::new();

@@ -13,6 +13,10 @@ use crate::{
 
 /// How many events are read at a time.
 const EVENTS_PER_PAGE: usize = 16_384;
+/// How often a check is begun again because something was erased meanwhile.
+const ATTEMPTS: usize = 5;
+/// How long a check waits until the view has seen what was erased.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 /// How many differences of one view are reported.
 const REPORTED: usize = 20;
 
@@ -58,12 +62,36 @@ impl Views {
             let chosen = |served: &&Arc<Served>| {
                 names.is_empty() || names.iter().any(|name| name == served.view.description.name)
             };
-            shared.views.iter().filter(chosen).map(|served| check(&shared, served, &progress)).collect()
+            let check = |served: &Arc<Served>| check_undisturbed(&shared, served, &progress);
+            shared.views.iter().filter(chosen).map(check).collect()
         };
         tokio::task::spawn_blocking(check)
             .await
             .unwrap_or_else(|error| Err(AskError::Stopped(error.to_string())))
     }
+}
+
+/// Checks a view again where something was erased meanwhile: the one that serves may then have been copied with
+/// what the other could not read any more.
+fn check_undisturbed(
+    shared: &Shared,
+    served: &Served,
+    progress: &impl Fn(&str, Position),
+) -> Result<Checked, AskError> {
+    for _ in 0..ATTEMPTS {
+        let erasures = shared.store.erasures();
+        // What was erased before has left the view once it has come to here.
+        let head = shared.store.head();
+        if served.status.borrow().phase == Phase::Following {
+            // A view that does not come so far in time is compared as it is.
+            let _ = shared.runtime.block_on(served.wait_for(head, head, PATIENCE));
+        }
+        let checked = check(shared, served, progress)?;
+        if shared.store.erasures() == erasures {
+            return Ok(checked);
+        }
+    }
+    Err(AskError::Busy)
 }
 
 fn check(shared: &Shared, served: &Served, progress: &impl Fn(&str, Position)) -> Result<Checked, AskError> {
@@ -103,7 +131,7 @@ fn compare_with_log(
         Connection::open_with_flags(live, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(FileError::from)?;
     let target = read_progress(&live).map_err(FileError::from)?.position;
     let keyring = Arc::clone(&shared.keyring);
-    let mut file = ViewFile::create(anew, &served.view, shared.store.log_id(), keyring)?;
+    let mut file = ViewFile::create(anew, &served.view, shared.store.log_id(), keyring, shared.store.head())?;
     let stopped = match served.status.borrow().phase.clone() {
         Phase::Stopped { at, reason } => Some(format!("it stands still before position {at}: {reason}")),
         Phase::Building | Phase::Following => None,

@@ -106,6 +106,10 @@ impl Projection for Contacts {
         CREATE INDEX identities_by_handle ON identities (handle COLLATE NOCASE, platform);
         CREATE INDEX tags_by_tag ON tags (tag);
         CREATE INDEX relationships_by_other ON relationships (other);
+        CREATE INDEX contacts_by_subject ON contacts (subject);
+        CREATE INDEX details_by_subject ON details (subject);
+        CREATE INDEX identities_by_subject ON identities (subject);
+        CREATE INDEX consents_by_subject ON consents (subject);
         CREATE VIRTUAL TABLE name_search USING fts5 (
             name, content = 'contacts', content_rowid = 'number', tokenize = 'unicode61 remove_diacritics 2',
             prefix = '1 2 3'
@@ -183,6 +187,8 @@ impl Projection for Contacts {
             | ContactEvent::Unmerged { .. }
             | ContactEvent::MergeDismissed { .. } => {}
             ContactEvent::Voided {} => forget(tables, contact)?,
+            // What was theirs is emptied by the runtime; that they were there stays.
+            ContactEvent::Erased { .. } | ContactEvent::Readmitted { .. } => {}
         }
         Ok(())
     }

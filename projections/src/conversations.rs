@@ -270,6 +270,12 @@ fn apply(
         }),
         ConversationEvent::Reopened {} => before.clone().map(|known| Known { resolved: false, ..known }),
         ConversationEvent::Voided {} => None,
+        ConversationEvent::MessageRedacted { message, .. } => {
+            let sql = "UPDATE texts SET text = '' WHERE conversation = ?1 AND position IN
+                       (SELECT position FROM messages WHERE conversation = ?1 AND message = ?2)";
+            tables.forget(recorded, sql, params![id, message.0])?;
+            return Ok(());
+        }
     };
     if let Some(before) = &before {
         count(tables, before, -1)?;

@@ -140,6 +140,9 @@ impl Projection for Duplicates {
             }
             // Who is one person already is not suggested; the runtime keeps that.
             ContactEvent::Merged { .. }
+            // What was theirs is emptied by the runtime, and an empty value is like no other.
+            | ContactEvent::Erased { .. }
+            | ContactEvent::Readmitted { .. }
             | ContactEvent::Tagged { .. }
             | ContactEvent::Untagged { .. }
             | ContactEvent::ConsentGiven { .. }

@@ -7,12 +7,12 @@ use std::{
     time::Duration,
 };
 
-use domain::{KindSet, Position};
+use domain::{Forgotten, Kind, KindSet, Page, Position};
 
 use crate::{
     snapshot,
-    view_file::{Applied, ViewFile},
-    views::{Phase, Served, Shared},
+    view_file::{Applied, FileError, ViewFile},
+    views::{AskError, Phase, Served, Shared},
 };
 
 /// How many events are read at a time.
@@ -50,6 +50,7 @@ fn follow(shared: &Arc<Shared>, share: &mut [Followed]) {
     while !shared.stopping() {
         for followed in share.iter_mut() {
             followed.take_over_rebuilt(shared);
+            followed.empty_write_ahead_log();
         }
         if !step(shared, share) {
             let wait = async {
@@ -97,23 +98,61 @@ fn step(shared: &Arc<Shared>, share: &mut [Followed]) -> bool {
     page.through > from
 }
 
+/// Erases in the snapshots and the files of the past what a page erases, before the view itself does: were the
+/// process to end in between, it would all be done again. A view that stands still is emptied here as well.
+fn forget(
+    shared: &Shared,
+    served: &Served,
+    file: &mut ViewFile,
+    page: &Page,
+    stopped: bool,
+) -> Result<(), FileError> {
+    let after = file.progress.position;
+    let fresh = page.events.iter().flatten().filter(|recorded| recorded.position > after);
+    let forgotten: Vec<Forgotten> = fresh.filter_map(|recorded| file.forgets(recorded)).collect();
+    if forgotten.is_empty() {
+        return Ok(());
+    }
+    snapshot::forget(shared, served, &forgotten)?;
+    shared.past.forget();
+    for what in forgotten.iter().filter(|_| stopped) {
+        if let Forgotten::Contact(contact) = what {
+            file.forget_while_stopped(*contact)?;
+        }
+    }
+    Ok(())
+}
+
 impl Followed {
     fn position(&self) -> Option<Position> {
         self.file.as_ref().map(|file| file.progress.position)
     }
 
     /// Folds a page; whether the file took it.
-    fn apply(&mut self, shared: &Arc<Shared>, page: &domain::Page) -> bool {
-        let Some(file) = self.file.as_mut().filter(|_| !self.stopped) else { return true };
+    fn apply(&mut self, shared: &Arc<Shared>, page: &Page) -> bool {
+        let Some(file) = self.file.as_mut() else { return true };
         let before = file.progress.position;
+        if let Err(error) = forget(shared, &self.served, file, page, self.stopped) {
+            let view = self.served.view.description.name;
+            tracing::error!(view, %error, "what was erased could not be taken out of the view; trying again");
+            return false;
+        }
+        if self.stopped {
+            return true;
+        }
         match file.apply(&page.events, page.through, None) {
             Ok(Applied::Through(position)) => {
-                self.served
-                    .status
-                    .send_if_modified(|status| std::mem::replace(&mut status.position, position) != position);
+                let emptying = file.is_emptying();
+                self.served.status.send_if_modified(|status| {
+                    status.emptying = emptying;
+                    std::mem::replace(&mut status.position, position) != position
+                });
                 snapshot::take_when_due(shared, &self.served, before, position);
             }
-            Ok(Applied::StoppedAt(at, reason)) => self.stop(at, reason),
+            Ok(Applied::StoppedAt(at, reason)) => {
+                self.stop(at, reason);
+                return self.forget_beyond(shared, at);
+            }
             Err(error) => {
                 // The events are good and the view goes on where it is, as soon as it can.
                 let view = self.served.view.description.name;
@@ -139,10 +178,57 @@ impl Followed {
         });
     }
 
-    /// A file that was rebuilt beside this one takes its place.
+    /// Where a view stands still, what is erased after the event that it cannot fold is erased all the same.
+    fn forget_beyond(&mut self, shared: &Arc<Shared>, at: Position) -> bool {
+        let Some(file) = self.file.as_mut() else { return true };
+        let mut position = at;
+        while position < shared.store.head() && !shared.stopping() {
+            let page =
+                shared.read(position, EVENTS_PER_PAGE, KindSet::of(&[Kind::Contact, Kind::Conversation]));
+            let done = page.map_err(AskError::from).and_then(|page| {
+                forget(shared, &self.served, file, &page, true)?;
+                Ok(page.through)
+            });
+            match done {
+                Ok(through) if through > position => position = through,
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::error!(%error, "what was erased could not be taken out of a view that stands still");
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// What was forgotten leaves the write-ahead log as well, as soon as readers let it.
+    fn empty_write_ahead_log(&mut self) {
+        let Some(file) = self.file.as_mut().filter(|file| file.is_emptying()) else { return };
+        match file.empty_write_ahead_log() {
+            Ok(true) => self.served.status.send_modify(|status| status.emptying = false),
+            Ok(false) => {}
+            Err(error) => {
+                let view = self.served.view.description.name;
+                tracing::error!(view, %error, "the write-ahead log of a view cannot be emptied; trying again");
+            }
+        }
+    }
+
+    /// A file that was rebuilt beside this one takes its place, once this one has come as far: what was erased up
+    /// to there is then erased in its snapshots too.
     fn take_over_rebuilt(&mut self, shared: &Arc<Shared>) {
-        let rebuilt = self.served.rebuilt.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(file) = rebuilt else { return };
+        let mut waiting = self.served.rebuilt.lock().unwrap_or_else(PoisonError::into_inner);
+        let reached = self.position().filter(|_| !self.stopped);
+        if waiting.as_ref().is_some_and(|file| reached.is_some_and(|at| at < file.progress.position)) {
+            return;
+        }
+        let Some(file) = waiting.take() else { return };
+        drop(waiting);
+        if self.stopped
+            && let Err(error) = snapshot::remove_all(shared, &self.served)
+        {
+            tracing::error!(%error, "the snapshots of a view that stood still cannot be removed");
+        }
         if let Err(error) = self.served.serve(&file, shared) {
             tracing::error!(view = self.served.view.description.name, %error, "a rebuilt view could not be taken over");
             return;

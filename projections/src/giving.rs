@@ -126,7 +126,7 @@ enum ViewRow {
 impl Projection for Giving {
     const NAME: &'static str = "giving";
     const QUESTION: &'static str = "What was given, by whom and for what, and which donors stayed?";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Fundraiser, Role::Auditor];
     const SHOWS: Shows = Shows::Donors;
     const KINDS: &'static [Kind] = &[Kind::Gift, Kind::Fund, Kind::Contact, Kind::Setting];
@@ -157,7 +157,8 @@ impl Projection for Giving {
         ) WITHOUT ROWID;";
     const INDEXES: &'static str = "
         CREATE INDEX gifts_by_donor ON gifts (donor, received_at);
-        CREATE INDEX donor_years_by_donor ON donor_years (year_kind, donor, year);";
+        CREATE INDEX donor_years_by_donor ON donor_years (year_kind, donor, year);
+        CREATE INDEX names_by_subject ON names (subject);";
     type Query = Query;
     type View = View;
 
@@ -245,7 +246,9 @@ fn name(tables: &Tables, contact: Uuid, event: &ContactEvent) -> Result<(), Appl
         | ContactEvent::RelationshipEnded { .. }
         | ContactEvent::Merged { .. }
         | ContactEvent::Unmerged { .. }
-        | ContactEvent::MergeDismissed { .. } => {}
+        | ContactEvent::MergeDismissed { .. }
+        | ContactEvent::Erased { .. }
+        | ContactEvent::Readmitted { .. } => {}
     }
     Ok(())
 }

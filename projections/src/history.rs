@@ -2,7 +2,7 @@
 //! one stream, each with its whole envelope and one plain sentence.
 
 use chrono::{DateTime, Utc};
-use domain::{Kind, Metadata, Personal, Recorded, Role, StreamId};
+use domain::{Event, Kind, Metadata, Personal, Recorded, Role, StreamId, conversation::ConversationEvent};
 use rusqlite::{Row, params};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -175,6 +175,11 @@ impl Projection for History {
                 "INSERT INTO texts VALUES (?1, ?2, ?3, ?4)",
                 params![recorded.position.0, part, text.subject().0, tables.reveal(text)],
             )?;
+        }
+        if let Event::Conversation(ConversationEvent::MessageRedacted { message, .. }) = &recorded.event {
+            let sql = "UPDATE texts SET text = '' WHERE part = ?3 AND position IN
+                       (SELECT position FROM events WHERE stream = ?1 AND event = ?2)";
+            tables.forget(recorded, sql, params![recorded.stream.id, message.0, DETAIL])?;
         }
         for contact in &recorded.subjects {
             tables.execute("INSERT OR IGNORE INTO contacts (contact) VALUES (?1)", [contact.0])?;

@@ -12,7 +12,9 @@ pub mod conversations;
 pub mod disclosures;
 pub mod duplicates;
 pub mod engagement;
+pub mod erasures;
 mod follower;
+mod forgetting;
 pub mod giving;
 pub mod history;
 mod journey;
@@ -41,6 +43,7 @@ mod weekdays;
 mod wording;
 
 pub use check::{Checked, Difference};
+pub use forgetting::{Left, LeftInView};
 pub use history::HistoryRow;
 pub use journey::{
     CellReason, CellReasons, Compared, Comparison, Corrected, FieldChange, FieldValue, JOURNEY_READERS,
@@ -64,6 +67,7 @@ pub fn all(registry: &mut impl Registry) {
     registry.register::<disclosures::Disclosures>();
     registry.register::<duplicates::Duplicates>();
     registry.register::<engagement::Engagement>();
+    registry.register::<erasures::Erasures>();
     registry.register::<giving::Giving>();
     registry.register::<history::History>();
     registry.register::<leads::Leads>();

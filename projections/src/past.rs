@@ -8,11 +8,12 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
 use domain::Position;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     snapshot,
@@ -26,6 +27,10 @@ const KEPT: usize = 16;
 const FOLDED_AT_A_TIME: usize = 2;
 /// How many questions may wait for their turn.
 const WAITING: usize = 64;
+/// How often a question is begun again because something was erased meanwhile.
+const ATTEMPTS: usize = 5;
+/// How long a question waits until its view has seen what was erased; then it does without a snapshot.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How many events are read at a time.
 const EVENTS_PER_PAGE: usize = 16_384;
 
@@ -57,12 +62,15 @@ impl Drop for PastFile {
     }
 }
 
-type Slot = Arc<Mutex<Option<PastFile>>>;
+/// A file with the number of erasures before which nothing in it was read.
+type Slot = Arc<Mutex<Option<(u64, PastFile)>>>;
 
 /// The files of the past that are kept, the latest used last.
 pub(crate) struct PastFiles {
     folder: PathBuf,
     kept: Mutex<Vec<(Key, Slot)>>,
+    /// The numbers of erasures before which those that are being folded began.
+    under_way: Mutex<Vec<u64>>,
     folding: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     drawn: AtomicU64,
@@ -79,6 +87,7 @@ impl PastFiles {
         Ok(Self {
             folder,
             kept: Mutex::default(),
+            under_way: Mutex::default(),
             folding: Arc::new(Semaphore::new(FOLDED_AT_A_TIME)),
             waiting: Arc::new(Semaphore::new(WAITING)),
             drawn: AtomicU64::default(),
@@ -97,6 +106,35 @@ impl PastFiles {
             kept.push((key, Slot::default()));
         }
         kept.last().map(|(_, slot)| Arc::clone(slot)).unwrap_or_default()
+    }
+
+    /// Removes every file that nobody is folding; whoever is folding one finds out by themselves.
+    pub(crate) fn forget(&self) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// How many files are there, and how many of them were begun before the last erasure.
+    pub(crate) fn count(&self, erasures: u64) -> (u64, u64) {
+        let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut begun: Vec<u64> = under_way.clone();
+        // A slot that is locked is being folded, and counted with those.
+        let at_rest =
+            kept.iter().filter_map(|(_, slot)| slot.try_lock().ok()?.as_ref().map(|(begun, _)| *begun));
+        begun.extend(at_rest);
+        let before = begun.iter().filter(|begun| **begun != erasures).count();
+        (begun.len() as u64, before as u64)
+    }
+
+    fn begins(&self, erasures: u64) {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).push(erasures);
+    }
+
+    fn ends(&self, erasures: u64) {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = under_way.iter().position(|begun| *begun == erasures) {
+            under_way.swap_remove(place);
+        }
     }
 
     fn next_path(&self) -> PathBuf {
@@ -128,35 +166,93 @@ pub(crate) async fn ask<T: Send + 'static>(
         Some(KnownAt::Size(size)) => Some(shared.store.position_of_size(size).await?),
     };
     let folding = Arc::clone(&shared.past.folding).acquire_owned().await.map_err(|_| AskError::Busy)?;
+    // Held until every thread is done, also where the asker has hung up: they bound the threads.
+    let permits = Arc::new((waiting, folding));
+    let key = Key { view: served.view.description.name, as_of: question.as_of, known_at };
+    for _ in 0..ATTEMPTS {
+        // Noted before anything is read or waited for.
+        let erasures = shared.store.erasures();
+        // A snapshot is good once its view has seen, and erased in it, all that was erased so far.
+        let from_snapshot = key.as_of.is_none() && key.known_at.is_some() && {
+            let head = shared.store.head();
+            served.generation().is_some() && served.wait_for(head, head, PATIENCE).await.is_ok()
+        };
+        let attempt = Attempt { key: key.clone(), erasures, from_snapshot, _permits: Arc::clone(&permits) };
+        let answered = ask_once(shared, served, attempt, question.clone(), answering).await;
+        if shared.store.erasures() == erasures {
+            return answered;
+        }
+        // Something was erased while it was folded: it may say what it must not, or be half of one and half of
+        // the other.
+    }
+    Err(AskError::Busy)
+}
+
+/// What one attempt at an answer begins with.
+struct Attempt {
+    key: Key,
+    erasures: u64,
+    from_snapshot: bool,
+    _permits: Arc<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
+}
+
+/// Folds and asks once. What comes of it counts only where nothing was erased meanwhile.
+async fn ask_once<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    served: &Arc<Served>,
+    attempt: Attempt,
+    question: Question,
+    answering: Answering<T>,
+) -> Result<T, AskError> {
     let (shared, served) = (Arc::clone(shared), Arc::clone(served));
     let gone = Arc::new(AtomicBool::new(false));
     let _asker = Asker(Arc::clone(&gone));
     let answer = tokio::task::spawn_blocking(move || {
-        // Held until the thread is done, also where the asker has hung up: they bound the threads.
-        let _permits = (waiting, folding);
-        let key = Key { view: served.view.description.name, as_of: question.as_of, known_at };
+        let Attempt { key, erasures, from_snapshot, _permits } = attempt;
         let slot = shared.past.slot(key.clone());
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut file = match slot.take() {
-            Some(file) => file,
-            None => begin(&shared, &served, &key)?,
+        let under_way = UnderWay::begin(&shared.past, erasures);
+        let mut file = match slot.take().filter(|(begun, _)| *begun == erasures) {
+            Some((_, file)) => file,
+            None => begin(&shared, &served, &key, from_snapshot)?,
         };
-        fold(&shared, &mut file.0, &key, &gone)?;
+        fold(&shared, &mut file.0, (&key, erasures), &gone)?;
         let answered = answering(&file.0.tables, &served.view, &question, file.0.progress.position);
-        *slot = Some(file);
+        if shared.store.erasures() == erasures {
+            *slot = Some((erasures, file));
+        } else {
+            drop(file);
+        }
+        drop(under_way);
         answered
     });
     answer.await.unwrap_or_else(|error| Err(AskError::Stopped(error.to_string())))
 }
 
+/// Somebody who folds a file of the past, from its beginning until it is kept or removed.
+struct UnderWay<'a>(&'a PastFiles, u64);
+
+impl<'a> UnderWay<'a> {
+    fn begin(past: &'a PastFiles, erasures: u64) -> Self {
+        past.begins(erasures);
+        Self(past, erasures)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.ends(self.1);
+    }
+}
+
 /// A file to fold the past into: a copy of a snapshot where nothing had to be left out, else an empty one.
-fn begin(shared: &Shared, served: &Served, key: &Key) -> Result<PastFile, AskError> {
+fn begin(shared: &Shared, served: &Served, key: &Key, from_snapshot: bool) -> Result<PastFile, AskError> {
     let path = shared.past.next_path();
     let (view, keyring) = (&served.view, || Arc::clone(&shared.keyring));
-    let create = || ViewFile::create(&path, view, shared.store.log_id(), keyring());
+    let create = || ViewFile::create(&path, view, shared.store.log_id(), keyring(), shared.store.head());
     let snapshot = key
         .known_at
-        .filter(|_| key.as_of.is_none())
+        .filter(|_| from_snapshot)
         .and_then(|position| snapshot::latest(&snapshot::folder(&shared.folder), view, position));
     let Some(snapshot) = snapshot else { return Ok(PastFile(create()?)) };
     fs::copy(snapshot, &path).map_err(crate::view_file::FileError::from)?;
@@ -170,10 +266,15 @@ fn begin(shared: &Shared, served: &Served, key: &Key) -> Result<PastFile, AskErr
 }
 
 /// Brings a file of the past up to what is known; today's knowledge grows, so a kept file moves on.
-fn fold(shared: &Shared, file: &mut ViewFile, key: &Key, gone: &AtomicBool) -> Result<(), AskError> {
+fn fold(
+    shared: &Shared,
+    file: &mut ViewFile,
+    (key, erasures): (&Key, u64),
+    gone: &AtomicBool,
+) -> Result<(), AskError> {
     let target = key.known_at.unwrap_or_else(|| shared.store.head());
     while file.progress.position < target {
-        if shared.stopping() || gone.load(Ordering::Acquire) {
+        if shared.stopping() || gone.load(Ordering::Acquire) || shared.store.erasures() != erasures {
             return Err(AskError::Busy);
         }
         let after = file.progress.position;

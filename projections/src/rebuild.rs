@@ -35,7 +35,8 @@ fn rebuild(shared: &Arc<Shared>, share: &[Arc<Served>]) {
     let mut building: Vec<(Arc<Served>, ViewFile)> = Vec::new();
     for served in share {
         let path = shared.next_path(&served.view);
-        match ViewFile::create(&path, &served.view, shared.store.log_id(), Arc::clone(&shared.keyring)) {
+        let (log, keyring, head) = (shared.store.log_id(), Arc::clone(&shared.keyring), shared.store.head());
+        match ViewFile::create(&path, &served.view, log, keyring, head) {
             Ok(file) => building.push((Arc::clone(served), file)),
             Err(error) => give_up(served, Position::START, &error.to_string()),
         }

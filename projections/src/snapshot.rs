@@ -4,13 +4,14 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, PoisonError, atomic::Ordering},
 };
 
-use domain::Position;
+use domain::{ContactId, Forgotten, Position};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::{
+    forgetting,
     view::AnyView,
     view_file::{FileError, read_progress, remove},
     views::{Generation, Served, Shared},
@@ -39,7 +40,7 @@ pub(crate) fn take_when_due(shared: &Arc<Shared>, served: &Arc<Served>, before: 
     let Some(generation) = served.generation() else { return };
     let (shared, served) = (Arc::clone(shared), Arc::clone(served));
     let take = move || {
-        if let Err(error) = take(&shared, &served.view, &generation, now) {
+        if let Err(error) = take(&shared, &served, &generation, now) {
             tracing::warn!(%error, view = served.view.description.name, "no snapshot was taken; the past takes longer to fold");
         }
     };
@@ -47,14 +48,20 @@ pub(crate) fn take_when_due(shared: &Arc<Shared>, served: &Arc<Served>, before: 
     let _ = std::thread::Builder::new().name("snapshot".to_owned()).spawn(take);
 }
 
-fn take(shared: &Shared, view: &AnyView, generation: &Generation, due: Position) -> Result<(), FileError> {
-    let folder = folder(&shared.folder);
+fn take(shared: &Shared, served: &Served, generation: &Generation, due: Position) -> Result<(), FileError> {
+    let (folder, view) = (folder(&shared.folder), &served.view);
     fs::create_dir_all(&folder)?;
     let half = folder.join(format!("{}{due}.half", prefix(view)));
+    let erasures = served.erasures.load(Ordering::Acquire);
     generation.copy_to(&half)?;
     // The view has moved on since it was due: what counts is how far the copy goes.
     let copied =
         read_progress(&Connection::open_with_flags(&half, OpenFlags::SQLITE_OPEN_READ_ONLY)?)?.position;
+    let _alone = served.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
+    // What was erased meanwhile may be in the copy; whoever erases later finds the copy under its name.
+    if served.erasures.load(Ordering::Acquire) != erasures {
+        return Ok(remove(&half)?);
+    }
     fs::rename(&half, folder.join(format!("{}{:020}.sqlite", prefix(view), copied.0)))?;
     Ok(thin_out(&folder, view)?)
 }
@@ -80,6 +87,62 @@ pub(crate) fn latest(folder: &Path, view: &AnyView, position: Position) -> Optio
     let mut found = all(folder, view);
     found.retain(|(at, _)| *at <= position);
     found.pop().map(|(_, path)| path)
+}
+
+/// Empties what is personal of those who were erased in all snapshots of a view. One that cannot be emptied
+/// goes, and so do all where the text of a message was erased: which one only the fold can tell.
+pub(crate) fn forget(shared: &Shared, served: &Served, forgotten: &[Forgotten]) -> io::Result<()> {
+    served.erasures.fetch_add(1, Ordering::AcqRel);
+    let _alone = served.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
+    let contacts: Vec<ContactId> = forgotten
+        .iter()
+        .filter_map(|forgotten| match forgotten {
+            Forgotten::Contact(contact) => Some(*contact),
+            Forgotten::Key { .. } => None,
+        })
+        .collect();
+    for (_, path) in all(&folder(&shared.folder), &served.view) {
+        if contacts.len() < forgotten.len() {
+            remove(&path)?;
+        } else if let Err(error) = forgetting::empty_file(&path, &contacts) {
+            tracing::warn!(%error, view = served.view.description.name, "a snapshot could not be emptied and goes");
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes all snapshots of a view.
+pub(crate) fn remove_all(shared: &Shared, served: &Served) -> io::Result<()> {
+    served.erasures.fetch_add(1, Ordering::AcqRel);
+    let _alone = served.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
+    all(&folder(&shared.folder), &served.view).iter().try_for_each(|(_, path)| remove(path))
+}
+
+/// Removes what is no snapshot of any of these views: nobody would erase anything in it.
+pub(crate) fn remove_foreign(views: &Path, known: &[Arc<Served>]) -> io::Result<()> {
+    let folder = folder(views);
+    let ours: Vec<PathBuf> =
+        known.iter().flat_map(|served| all(&folder, &served.view)).map(|(_, path)| path).collect();
+    let Ok(entries) = fs::read_dir(&folder) else { return Ok(()) };
+    for entry in entries {
+        let path = entry?.path();
+        if !ours.contains(&path) {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// How many snapshots of a view there are, and how many rows in them still say something of a contact.
+pub(crate) fn count(views: &Path, view: &AnyView, contact: ContactId) -> Result<(u64, u64), FileError> {
+    let (mut snapshots, mut left) = (0, 0);
+    for (_, path) in all(&folder(views), view) {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        snapshots += 1;
+        left += forgetting::count(&connection, contact)?.1;
+    }
+    Ok((snapshots, left))
 }
 
 fn thin_out(folder: &Path, view: &AnyView) -> io::Result<()> {

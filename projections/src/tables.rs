@@ -1,14 +1,19 @@
 //! The tables of one view, as its fold and its question see them.
 
-use std::{cell::RefCell, collections::HashMap, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    sync::Arc,
+};
 
-use domain::{Keyring, Personal};
+use domain::{ContactId, Keyring, Personal, Position, Recorded};
 use rusqlite::{
     Connection, OptionalExtension as _, Params, Row, ToSql,
     types::{ToSqlOutput, Value},
 };
 use uuid::Uuid;
 
+use crate::forgetting;
 use crate::tally::{BadTally, Change, merge, unpack};
 
 /// How many changes to tallies wait in memory at most (24 bytes each, 64 MiB).
@@ -22,6 +27,10 @@ pub struct Tables {
     keyring: Arc<dyn Keyring>,
     numbers: RefCell<HashMap<(&'static str, Uuid), u32>>,
     changes: RefCell<Changes>,
+    /// Where the log ended when the file was begun: what was forgotten up to there was never in it.
+    begun_at: Position,
+    /// Whether anything was emptied that older pages beside the file may still hold.
+    emptied: Cell<bool>,
 }
 
 /// Changes to tallies that are not written yet.
@@ -47,7 +56,20 @@ impl ToSql for Revealed {
 impl Tables {
     pub(crate) fn new(connection: Connection, keyring: Arc<dyn Keyring>) -> Self {
         connection.set_prepared_statement_cache_capacity(256);
-        Self { connection, keyring, numbers: RefCell::default(), changes: RefCell::default() }
+        Self {
+            connection,
+            keyring,
+            numbers: RefCell::default(),
+            changes: RefCell::default(),
+            begun_at: Position::START,
+            emptied: Cell::new(false),
+        }
+    }
+
+    /// A file that is begun while the log ends here.
+    pub(crate) const fn begun_at(mut self, head: Position) -> Self {
+        self.begun_at = head;
+        self
     }
 
     pub(crate) const fn connection(&self) -> &Connection {
@@ -82,6 +104,30 @@ impl Tables {
     /// A personal value for a column declared personal.
     pub fn reveal(&self, value: &Personal<String>) -> Revealed {
         Revealed(value.open(&*self.keyring))
+    }
+
+    /// Empties the personal text that an event forgets, by a statement that finds it: the text of one message. A
+    /// file that was begun after the event never had it. (Of an erased contact the runtime empties everything.)
+    pub fn forget(&self, recorded: &Recorded, sql: &str, params: impl Params) -> rusqlite::Result<()> {
+        if recorded.position > self.begun_at {
+            self.execute(sql, params)?;
+            self.emptied.set(true);
+        }
+        Ok(())
+    }
+
+    /// Empties everything personal of a contact whom an event has erased.
+    pub(crate) fn forget_contact(&self, at: Position, contact: ContactId) -> rusqlite::Result<()> {
+        if at > self.begun_at {
+            forgetting::empty(&self.connection, contact)?;
+            self.emptied.set(true);
+        }
+        Ok(())
+    }
+
+    /// Whether anything was emptied since this was last asked.
+    pub(crate) fn take_emptied(&self) -> bool {
+        self.emptied.take()
     }
 
     /// The number of a thing, in the order of first appearance, kept in a table

@@ -186,6 +186,20 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_erased_is_found_by_an_index_in_every_table_that_holds_something_personal() {
+        for view in Catalogue::whole().0 {
+            let connection = Connection::open_in_memory().unwrap();
+            connection.execute_batch(view.tables).unwrap();
+            connection.execute_batch(view.indexes).unwrap();
+            for (table, _) in crate::forgetting::declared(&connection).unwrap() {
+                let sql = format!("EXPLAIN QUERY PLAN SELECT 1 FROM {table} WHERE subject = ?1");
+                let plan: String = connection.query_row(&sql, [0], |row| row.get(3)).unwrap();
+                assert!(plan.starts_with("SEARCH"), "{}: {table}: {plan}", view.description.name);
+            }
+        }
+    }
+
+    #[test]
     fn every_view_has_a_name_of_its_own_that_fits_into_a_url_and_a_file() {
         let mut names: Vec<_> = Catalogue::whole().0.iter().map(|view| view.description.name).collect();
         assert!(names.iter().all(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')));

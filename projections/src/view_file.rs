@@ -7,14 +7,21 @@ use std::{
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
-use domain::{BadEvent, EventId, Keyring, Kind, Position, Recorded};
+use domain::{BadEvent, ContactId, EventId, Forgotten, Keyring, Kind, Position, Recorded};
 use rusqlite::{Connection, OpenFlags, params};
 use uuid::Uuid;
 
-use crate::{persons, projection::ApplyError, tables::Tables, view::AnyView};
+use crate::{
+    forgetting::{self, is_personal},
+    persons,
+    projection::ApplyError,
+    tables::Tables,
+    view::AnyView,
+};
 
 /// Beside the view's own tables: one row that says what has been folded.
 const PROGRESS: &str = "
@@ -30,6 +37,11 @@ const PROGRESS: &str = "
 
 /// How many events without interest are passed over before that is saved.
 const UNSAVED: u64 = 10_000;
+
+/// How long a connection waits for another one.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long emptying the write-ahead log waits for readers before it lets the folding go on.
+const BRIEFLY: Duration = Duration::from_millis(50);
 
 /// The name of the table that holds the progress.
 pub(crate) const PROGRESS_TABLE: &str = "rapport_progress";
@@ -106,16 +118,19 @@ pub(crate) struct ViewFile {
     pub(crate) progress: Progress,
     saved: Position,
     view: Arc<AnyView>,
+    /// Whether the write-ahead log may still hold what the file has forgotten.
+    emptying: bool,
 }
 
 impl ViewFile {
     /// A new file without indexes and without a journal, to be loaded and then finished. What is half built
-    /// when the machine stops is deleted and begun again.
+    /// when the machine stops is deleted and begun again. `head` is where the log ends before anything is read.
     pub(crate) fn create(
         path: &Path,
         view: &Arc<AnyView>,
         log: Uuid,
         keyring: Arc<dyn Keyring>,
+        head: Position,
     ) -> Result<Self, FileError> {
         remove(path)?;
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
@@ -137,9 +152,9 @@ impl ViewFile {
             "INSERT INTO rapport_progress VALUES (1, ?1, ?2, 0, NULL, NULL, 0)",
             params![log.as_bytes(), progress.tables],
         )?;
-        let tables = Tables::new(connection, keyring);
+        let tables = Tables::new(connection, keyring).begun_at(head);
         let (path, saved, view) = (path.to_owned(), Position::START, Arc::clone(view));
-        Ok(Self { path, tables, progress, saved, view })
+        Ok(Self { path, tables, progress, saved, view, emptying: false })
     }
 
     /// Builds the indexes, makes the file durable and fit for readers beside the writer.
@@ -168,7 +183,8 @@ impl ViewFile {
         let progress = read_progress(&connection)?;
         let tables = Tables::new(connection, keyring);
         let (path, saved, view) = (path.to_owned(), progress.position, Arc::clone(view));
-        Ok(Self { path, tables, progress, saved, view })
+        // The process may have ended before what was forgotten had left the write-ahead log.
+        Ok(Self { path, tables, progress, saved, view, emptying: true })
     }
 
     /// Opens a file to ask only.
@@ -233,6 +249,7 @@ impl ViewFile {
         if let Ok(None) = result {
             self.saved = progress.position;
             self.progress = progress;
+            self.emptying |= self.tables.take_emptied();
             return Ok(None);
         }
         self.tables.forget_tallies();
@@ -261,9 +278,15 @@ impl ViewFile {
         let mut last = None;
         for (index, event) in events.iter().enumerate() {
             match event {
-                Ok(recorded) if self.wanted(event) => {
+                Ok(recorded) if self.view.read.contains(recorded.stream.kind) => {
                     if as_of.is_none_or(|as_of| recorded.effective_at <= as_of) {
                         self.fold_one(recorded).map_err(|error| Unfolded::by(index, error))?;
+                    }
+                    // Whoever is erased is erased from the past as well.
+                    if let Some(Forgotten::Contact(contact)) = self.forgets(recorded) {
+                        self.tables
+                            .forget_contact(recorded.position, contact)
+                            .map_err(|error| Unfolded::by(index, error.into()))?;
                     }
                     last = Some((recorded.position, recorded.id));
                 }
@@ -284,6 +307,37 @@ impl ViewFile {
             (self.view.apply)(&self.tables, recorded)?;
         }
         Ok(())
+    }
+
+    /// What an event destroys, where the file may hold any of it.
+    pub(crate) fn forgets(&self, recorded: &Recorded) -> Option<Forgotten> {
+        recorded.forgets().filter(|_| is_personal(self.view.tables))
+    }
+
+    /// Empties everything personal of a contact in a view that stands still before an earlier event.
+    pub(crate) fn forget_while_stopped(&mut self, contact: ContactId) -> Result<(), FileError> {
+        let connection = self.tables.connection();
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        let emptied = forgetting::empty(connection, contact);
+        connection.execute_batch(if emptied.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+        self.emptying = true;
+        Ok(emptied?)
+    }
+
+    /// Whether the write-ahead log may still hold what the file has forgotten.
+    pub(crate) const fn is_emptying(&self) -> bool {
+        self.emptying
+    }
+
+    /// Takes what was forgotten out of the write-ahead log as well, as soon as no reader needs it any more;
+    /// whether that is done. Otherwise it is to be tried again in a moment.
+    pub(crate) fn empty_write_ahead_log(&mut self) -> Result<bool, FileError> {
+        let connection = self.tables.connection();
+        connection.busy_timeout(BRIEFLY)?;
+        let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        connection.busy_timeout(PATIENCE)?;
+        self.emptying = busy? != 0;
+        Ok(!self.emptying)
     }
 
     /// Nothing to fold: how far the file has come is saved only now and then.
@@ -316,7 +370,11 @@ impl ViewFile {
 
     fn wanted(&self, event: &Result<Recorded, BadEvent>) -> bool {
         match event {
-            Ok(recorded) => self.view.wanted.contains(recorded.stream.kind) || persons::wants(recorded),
+            Ok(recorded) => {
+                self.view.wanted.contains(recorded.stream.kind)
+                    || persons::wants(recorded)
+                    || self.forgets(recorded).is_some()
+            }
             Err(bad) => self.wants(bad),
         }
     }
@@ -335,7 +393,7 @@ fn position(event: &Result<Recorded, BadEvent>) -> Position {
 }
 
 fn make_live(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.busy_timeout(PATIENCE)?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON;
          PRAGMA wal_autocheckpoint = 16000; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;",

@@ -2,11 +2,12 @@
 //! their own beside this one.
 
 use std::{
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
@@ -22,7 +23,7 @@ use crate::{
     page::Page,
     past::{KnownAt, PastFiles},
     projection::ViewError,
-    rebuild,
+    rebuild, snapshot,
     tables::Tables,
     view::{AnyView, Catalogue, Description},
     view_file::{FileError, ViewFile, read_progress, remove, write_whole},
@@ -58,6 +59,10 @@ pub(crate) struct Served {
     pub(crate) current: RwLock<Option<Arc<Generation>>>,
     /// A file that has been rebuilt and waits for the follower to take it over.
     pub(crate) rebuilt: Mutex<Option<ViewFile>>,
+    /// How often something was erased in the snapshots of the view.
+    pub(crate) erasures: AtomicU64,
+    /// Held while snapshots are given their names or emptied.
+    pub(crate) snapshots: Mutex<()>,
 }
 
 /// How a view is getting on.
@@ -69,6 +74,8 @@ pub struct Status {
     pub phase: Phase,
     /// How far a rebuild beside it has come, while there is one.
     pub rebuilding: Option<Position>,
+    /// Whether pages beside its file may still hold what was erased: readers are in the way.
+    pub emptying: bool,
 }
 
 /// Whether a view moves on.
@@ -90,7 +97,7 @@ pub enum Phase {
 
 /// One file of a view, with connections kept for questions. Removed when it is obsolete and nobody reads it.
 pub(crate) struct Generation {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     readers: Mutex<Vec<Tables>>,
     obsolete: AtomicBool,
 }
@@ -211,11 +218,14 @@ impl Views {
         for served in &shared.views {
             let file = served.open_current(&shared);
             if file.is_none() {
+                // Nobody would erase in them what is erased while the view is built.
+                snapshot::remove_all(&shared, served)?;
                 missing.push(Arc::clone(served));
             }
             files.push((Arc::clone(served), file));
         }
         shared.remove_leftovers()?;
+        snapshot::remove_foreign(&shared.folder, &shared.views)?;
         let views = Self { shared, threads: Mutex::new(Vec::new()) };
         views.keep(follower::spawn(&views.shared, files));
         views.keep(rebuild::spawn(&views.shared, &missing));
@@ -360,7 +370,9 @@ impl Shared {
             self.views.iter().filter_map(|served| served.generation()).map(|one| one.path.clone()).collect();
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "sqlite") && !current.contains(&path) {
+            let is_ours =
+                |extension: &OsStr| ["sqlite", "check", "anew"].iter().any(|ours| extension == *ours);
+            if path.extension().is_some_and(is_ours) && !current.contains(&path) {
                 remove(&path)?;
             }
         }
@@ -370,12 +382,15 @@ impl Shared {
 
 impl Served {
     fn new(view: Arc<AnyView>) -> Self {
-        let status = Status { position: Position::START, phase: Phase::Building, rebuilding: None };
+        let status =
+            Status { position: Position::START, phase: Phase::Building, rebuilding: None, emptying: false };
         Self {
             view,
             status: watch::Sender::new(status),
             current: RwLock::new(None),
             rebuilt: Mutex::new(None),
+            erasures: AtomicU64::new(0),
+            snapshots: Mutex::new(()),
         }
     }
 
@@ -424,11 +439,17 @@ impl Served {
             status.position = file.progress.position;
             status.phase = Phase::Following;
             status.rebuilding = None;
+            status.emptying = file.is_emptying();
         });
         Ok(())
     }
 
-    async fn wait_for(&self, wanted: Position, head: Position, patience: Duration) -> Result<(), AskError> {
+    pub(crate) async fn wait_for(
+        &self,
+        wanted: Position,
+        head: Position,
+        patience: Duration,
+    ) -> Result<(), AskError> {
         if wanted > head {
             let message = format!("is beyond the end of the log, which is at {head}");
             return Err(ViewError::query("after", message).into());

@@ -1,7 +1,10 @@
 //! The embedded store: opens the files, starts the two threads, and answers at the port.
 
 use std::{
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::Ordering::{Relaxed, Release},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -16,10 +19,11 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::{
+    erasures,
     folder::DataFolder,
     index::Index,
     indexer,
-    keys::Keys,
+    keys::{KeyError, Keys},
     log_file::LogFile,
     open_error::OpenError,
     options::Options,
@@ -46,8 +50,9 @@ pub struct EmbeddedStore {
     queue: Option<mpsc::Sender<Waiting>>,
     writer: Option<JoinHandle<()>>,
     indexer: Option<JoinHandle<()>>,
+    rotation: Option<JoinHandle<()>>,
     // Held until the threads are gone.
-    _folder: DataFolder,
+    folder: DataFolder,
 }
 
 /// How the store is doing.
@@ -70,6 +75,10 @@ impl EmbeddedStore {
         LogFile::refuse_loss(&log_file, &folder.keys_file())?;
         let log = LogFile::open(&log_file, folder.log_id(), &options)?;
         let keys = Arc::new(Keys::open(folder, &options)?);
+        // Before anything is answered: an older copy of the keys may have been put back.
+        if let Err(error) = erasures::catch_up(&log, folder.log_id(), &keys) {
+            return Err(OpenError::Keys { path: folder.keys_file(), reason: error.to_string() });
+        }
         let mut index = Index::open(&folder.index_file(), &log, folder.log_id())?;
         let fail = |error| OpenError::Database { path: log_file.clone(), source: error };
         let tail = indexer::catch_up(&mut index, &log, options.index_batch).map_err(fail)?;
@@ -89,7 +98,8 @@ impl EmbeddedStore {
             queue: Some(queue),
             writer: None,
             indexer: None,
-            _folder: folder.clone(),
+            rotation: None,
+            folder: folder.clone(),
         };
         let start = |name: &str, run: Box<dyn FnOnce() + Send>| {
             let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
@@ -97,6 +107,8 @@ impl EmbeddedStore {
         };
         store.writer = start("log writer", Box::new(move || writer.run()))?;
         store.indexer = start("log indexer", Box::new(move || indexer::run(&shared, index, log_reader)))?;
+        let keys = Arc::clone(&store.keys);
+        store.rotation = start("keys", Box::new(move || resume_rotation(&keys)))?;
         Ok(Arc::new(store))
     }
 
@@ -109,6 +121,11 @@ impl EmbeddedStore {
     /// Opens what was sealed.
     pub fn keyring(&self) -> Arc<dyn Keyring> {
         Arc::clone(&self.keys) as Arc<dyn Keyring>
+    }
+
+    /// The folder in which everything lies.
+    pub fn folder(&self) -> &DataFolder {
+        &self.folder
     }
 
     /// The keys themselves, for whoever erases.
@@ -147,10 +164,20 @@ impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         // The writer goes last: the last connection that may write empties the write-ahead log.
         self.shared.tail.close();
+        self.keys.ending.store(true, Release);
+        join(self.rotation.take());
         join(self.indexer.take());
         self.readers.close();
         self.queue = None;
         join(self.writer.take());
+    }
+}
+
+/// Where a new epoch was being begun when the process ended.
+fn resume_rotation(keys: &Keys) {
+    match keys.resume_rotation() {
+        Ok(_) | Err(KeyError::Ending) => {}
+        Err(error) => tracing::error!(%error, "the keys could not be wrapped anew; both epoch keys stay"),
     }
 }
 
@@ -217,6 +244,10 @@ impl EventStore for EmbeddedStore {
 
     fn head(&self) -> Position {
         Position(self.shared.position())
+    }
+
+    fn erasures(&self) -> u64 {
+        self.keys.erasures()
     }
 
     async fn changed(&self, after: Position) {

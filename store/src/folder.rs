@@ -19,13 +19,13 @@ use zeroize::Zeroizing;
 use crate::open_error::OpenError;
 
 /// Since format 2 a log has a ledger, and one that has lost it is not opened.
-const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 2;
 /// The first format of logs with a ledger.
-const WITH_LEDGER: u32 = 2;
+pub(crate) const WITH_LEDGER: u32 = 2;
 const LOCK_FILE: &str = "rapport.lock";
 const FORMAT_FILE: &str = "format.json";
-const SECRET_FILE: &str = "installation.secret";
-const LEDGER_KEY_FILE: &str = "ledger-signing.key";
+pub(crate) const SECRET_FILE: &str = "installation.secret";
+pub(crate) const LEDGER_KEY_FILE: &str = "ledger-signing.key";
 /// What a file is called while it is being written.
 const UNFINISHED: &str = "unfinished";
 
@@ -44,9 +44,9 @@ struct Held {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Format {
-    format: u32,
-    log: Uuid,
+pub(crate) struct Format {
+    pub(crate) format: u32,
+    pub(crate) log: Uuid,
 }
 
 impl DataFolder {
@@ -75,7 +75,7 @@ impl DataFolder {
             }
             let log = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
             let format = Format { format: WITH_LEDGER - 1, log };
-            write_format(&format_file, &format)?;
+            write_format(path, &format)?;
             format
         };
         let secret = read_secret(&secret_file)?;
@@ -107,7 +107,7 @@ impl DataFolder {
         if self.has_ledger() {
             return Ok(());
         }
-        write_format(&self.0.path.join(FORMAT_FILE), &Format { format: FORMAT, log: self.log_id() })
+        write_format(&self.0.path, &Format { format: FORMAT, log: self.log_id() })
     }
 
     /// Where the folder is.
@@ -138,11 +138,6 @@ impl DataFolder {
     /// The wrapped keys of personal values.
     pub fn keys_file(&self) -> PathBuf {
         self.0.path.join("keys.sqlite")
-    }
-
-    /// The key that wraps the keys of one epoch.
-    pub fn epoch_file(&self, epoch: u32) -> PathBuf {
-        self.0.path.join(format!("epoch-{epoch}.key"))
     }
 
     /// The folder of the views; made where it is missing.
@@ -198,9 +193,11 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-fn write_format(file: &Path, format: &Format) -> Result<(), OpenError> {
+/// Says what a folder is and to which log it belongs; the last thing that is written into a new one.
+pub(crate) fn write_format(folder: &Path, format: &Format) -> Result<(), OpenError> {
+    let file = folder.join(FORMAT_FILE);
     let text = serde_json::to_vec(format).map_err(io::Error::from);
-    write_durably(file, &text.map_err(OpenError::io(file))?)
+    write_durably(&file, &text.map_err(OpenError::io(&file))?)
 }
 
 fn check_format(folder: &Path, bytes: &[u8]) -> Result<Format, OpenError> {

@@ -2,43 +2,40 @@
 //!
 //! A key is drawn when it is first needed, waits among the pending ones, and is written to `keys.sqlite` by the
 //! writer before the first event that is sealed with it. In the file every key is wrapped by the key of an
-//! epoch, which lies in a file of its own. Keys lie beside their owner's, so that all of them are found, and
+//! epoch ([`crate::epochs`]); from time to time all living ones are wrapped anew ([`crate::rotation`]). Keys lie beside their owner's, so that all of them are found, and
 //! destroyed, at once.
 //!
 //! Destroying leaves a mark, so that a value sealed for an erased contact a moment too late is sealed with a
-//! key that nobody keeps.
+//! key that nobody keeps. A mark of another kind says up to where the erasures of the log have been carried out.
 
 use std::{
     collections::HashMap,
     fmt,
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
-use aes_gcm::{
-    Aes256Gcm, Key, KeyInit, Nonce,
-    aead::{Aead, Payload},
-};
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
-use domain::{ContactId, Keyring};
+use domain::{ContactId, Forgotten, Keyring};
 use quick_cache::sync::Cache;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::{
-    folder::{DataFolder, exists, make_private, read_secret, write_durably},
-    log_file::{is_full, keep_plans},
+    epochs::{self, Epochs, KeyName, cipher, decrypt, encrypt},
+    folder::{DataFolder, exists, make_private},
+    log_file::{failure, from_stored, is_full, keep_plans, to_stored},
     open_error::OpenError,
     options::Options,
 };
 
-/// The only epoch so far. A row says which epoch key wraps it.
-const EPOCH: u32 = 1;
 /// How many unwrapped keys are kept in memory.
 const CACHED: usize = 100_000;
-const NONCE: usize = 12;
 /// In the place of a key: the whole owner has been erased. No key has an empty name.
 const WHOLE_OWNER: &[u8] = &[];
 
@@ -49,7 +46,19 @@ const SCHEMA: &str = "
         epoch INTEGER NOT NULL,
         wrapped BLOB,
         PRIMARY KEY(owner, key)
-    ) STRICT, WITHOUT ROWID;";
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS epochs(
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        oldest INTEGER NOT NULL,
+        current INTEGER NOT NULL
+    ) STRICT;
+    INSERT OR IGNORE INTO epochs VALUES (1, 1, 1);
+    CREATE TABLE IF NOT EXISTS carried_out(
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        log BLOB NOT NULL,
+        position INTEGER NOT NULL,
+        event BLOB NOT NULL
+    ) STRICT;";
 
 /// Why a key cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +72,12 @@ pub enum KeyError {
     /// A stored key does not unwrap: the epoch key is not the one that wrapped it.
     #[error("a key does not unwrap with the epoch key")]
     Damaged,
+    /// The file of an epoch key cannot be written, read or removed.
+    #[error("the epoch key: {0}")]
+    Epoch(#[from] Box<OpenError>),
+    /// The process is about to end; what was begun goes on at the next start.
+    #[error("the process is ending; the keys go on being wrapped anew at the next start")]
+    Ending,
 }
 
 impl From<rusqlite::Error> for KeyError {
@@ -71,27 +86,53 @@ impl From<rusqlite::Error> for KeyError {
     }
 }
 
-type KeyName = (ContactId, Uuid);
 type SharedKey = Arc<Zeroizing<[u8; 32]>>;
 
 /// The keys of one data folder.
 pub struct Keys {
-    epoch: Aes256Gcm,
+    pub(crate) folder: PathBuf,
     cache: Cache<KeyName, SharedKey>,
     lookup: Mutex<Lookup>,
     // Held for as long as a write lasts, never while somebody only looks a key up. Taken before `lookup`.
     durable: Mutex<Connection>,
+    // Held while all keys are wrapped anew, or copied. Taken before `durable`.
+    pub(crate) rotating: Mutex<()>,
+    pub(crate) ending: AtomicBool,
+    erasures: AtomicU64,
+}
+
+/// How it stands with the keys of one contact, and with the copies of them that somebody may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyState {
+    /// How many keys of theirs still open something.
+    pub living: u64,
+    /// In which epoch all of them were destroyed, where they were. A copy of the keys from before can be opened
+    /// for as long as the key of that epoch exists.
+    pub destroyed_in: Option<u32>,
+    /// The epochs whose keys exist in the data folder; the last one is the current one.
+    pub epochs: Vec<u32>,
+}
+
+/// Up to where the erasures of a log have been carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CarriedOut {
+    pub(crate) log: Uuid,
+    pub(crate) position: u64,
+    /// The event at that position, so that another past of the same log is told apart.
+    pub(crate) event: Uuid,
 }
 
 /// What a key is looked up in when it is not cached. A key is pending, or stored, or for a moment both.
-struct Lookup {
+pub(crate) struct Lookup {
     stored: Connection,
     pending: HashMap<KeyName, Pending>,
+    pub(crate) epochs: Epochs,
 }
 
 #[derive(Clone)]
 struct Pending {
     key: SharedKey,
+    epoch: u32,
     wrapped: Vec<u8>,
 }
 
@@ -109,25 +150,30 @@ impl fmt::Debug for Keys {
 impl Keys {
     /// Opens the keys of a folder; makes them in a new one.
     pub(crate) fn open(folder: &DataFolder, options: &Options) -> Result<Self, OpenError> {
-        let (file, epoch_file) = (folder.keys_file(), folder.epoch_file(EPOCH));
+        let (file, first) = (folder.keys_file(), epochs::file(folder.path(), 1));
         // The epoch key is made first: a database of keys without it is one whose key has been lost.
-        if !exists(&epoch_file)? {
-            if exists(&file)? {
-                return Err(OpenError::Missing(epoch_file));
-            }
-            write_durably(&epoch_file, &rand::random::<[u8; 32]>())?;
+        if !exists(&file)? && !exists(&first)? {
+            epochs::draw(folder.path(), 1)?;
         }
-        let epoch = cipher(&*read_secret(&epoch_file)?);
         make_private(&file)?;
         let connect = || connect(&file, options).map_err(OpenError::database(&file));
         let durable = connect()?;
         durable.execute_batch(SCHEMA).map_err(OpenError::database(&file))?;
-        let lookup = Lookup { stored: connect()?, pending: HashMap::new() };
+        let (oldest, current) = durable
+            .query_row("SELECT oldest, current FROM epochs", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .map_err(OpenError::database(&file))?;
+        let epochs = Epochs::open(folder.path(), oldest, current)?;
+        // Where a rotation was cut off at its very end.
+        epochs::destroy_before(folder.path(), oldest)?;
+        let lookup = Lookup { stored: connect()?, pending: HashMap::new(), epochs };
         Ok(Self {
-            epoch,
+            folder: folder.path().to_owned(),
             cache: Cache::new(CACHED),
             lookup: Mutex::new(lookup),
             durable: Mutex::new(durable),
+            rotating: Mutex::new(()),
+            ending: AtomicBool::new(false),
+            erasures: AtomicU64::new(0),
         })
     }
 
@@ -153,8 +199,8 @@ impl Keys {
             // A mark of destruction that came in between stays.
             let sql = "INSERT OR IGNORE INTO keys(owner, key, epoch, wrapped) VALUES (?1, ?2, ?3, ?4)";
             let mut insert = transaction.prepare_cached(sql)?;
-            for ((owner, key), Pending { wrapped, .. }) in &pending {
-                insert.execute(params![owner.0.as_bytes(), key.as_bytes(), EPOCH, wrapped])?;
+            for ((owner, key), Pending { wrapped, epoch, .. }) in &pending {
+                insert.execute(params![owner.0.as_bytes(), key.as_bytes(), epoch, wrapped])?;
             }
         }
         transaction.commit()?;
@@ -167,37 +213,92 @@ impl Keys {
 
     /// Destroys one key of a contact: what was sealed with it is forgotten. Returns when that is durable.
     pub fn destroy(&self, owner: ContactId, key: Uuid) -> Result<(), KeyError> {
-        self.destroy_marked(owner, &[key], false)
+        self.carry_out(&[Forgotten::Key { owner, key }], None)
     }
 
     /// Destroys every key of a contact, now and in future. Returns when that is durable.
     pub fn destroy_owned_by(&self, owner: ContactId) -> Result<(), KeyError> {
-        self.destroy_marked(owner, &[], true)
+        self.carry_out(&[Forgotten::Contact(owner)], None)
     }
 
-    fn destroy_marked(&self, owner: ContactId, keys: &[Uuid], whole: bool) -> Result<(), KeyError> {
+    /// Destroys what events have forgotten, and notes how far the log has been carried out with it. Returns when
+    /// that is durable and no file holds the keys any more.
+    pub(crate) fn carry_out(
+        &self,
+        forgotten: &[Forgotten],
+        through: Option<CarriedOut>,
+    ) -> Result<(), KeyError> {
         let mut connection = self.writing();
+        let epoch = self.looking_up().epochs.current();
         let transaction = connection.transaction()?;
-        {
-            let sql = "INSERT OR REPLACE INTO keys(owner, key, epoch, wrapped) VALUES (?1, ?2, ?3, NULL)";
-            let mut mark = transaction.prepare_cached(sql)?;
-            for key in keys {
-                mark.execute(params![owner.0.as_bytes(), key.as_bytes(), EPOCH])?;
-            }
-            if whole {
-                mark.execute(params![owner.0.as_bytes(), WHOLE_OWNER, EPOCH])?;
-                transaction
-                    .execute("UPDATE keys SET wrapped = NULL WHERE owner = ?1", [owner.0.as_bytes()])?;
-            }
+        for what in forgotten {
+            mark_destroyed(&transaction, *what, epoch)?;
+        }
+        if let Some(CarriedOut { log, position, event }) = through {
+            let sql = "INSERT OR REPLACE INTO carried_out VALUES (1, ?1, ?2, ?3)";
+            transaction.execute(sql, params![log.as_bytes(), to_stored(position), event.as_bytes()])?;
         }
         transaction.commit()?;
+        if forgotten.is_empty() {
+            return Ok(());
+        }
+        let is_destroyed = |name: &KeyName| {
+            forgotten.iter().any(|what| match what {
+                Forgotten::Contact(owner) => name.0 == *owner,
+                Forgotten::Key { owner, key } => *name == (*owner, *key),
+            })
+        };
         let mut lookup = self.looking_up();
-        let is_destroyed = |name: &KeyName| name.0 == owner && (whole || keys.contains(&name.1));
         lookup.pending.retain(|name, _| !is_destroyed(name));
         self.cache.retain(|name, _| !is_destroyed(name));
         drop(lookup);
+        self.note_erasure();
         // The old pages are overwritten in the database; this empties the write-ahead log of them as well.
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        empty_write_ahead_log(&connection)
+    }
+
+    /// Up to where the erasures of the log have been carried out.
+    pub(crate) fn carried_out(&self) -> Result<Option<CarriedOut>, KeyError> {
+        let sql = "SELECT log, position, event FROM carried_out";
+        let read = |row: &rusqlite::Row<'_>| {
+            let (log, event): ([u8; 16], [u8; 16]) = (row.get(0)?, row.get(2)?);
+            let position = from_stored(row.get(1)?);
+            Ok(CarriedOut { log: Uuid::from_bytes(log), position, event: Uuid::from_bytes(event) })
+        };
+        Ok(self.writing().query_row(sql, [], read).optional()?)
+    }
+
+    /// A number that changes with every erasure.
+    pub(crate) fn erasures(&self) -> u64 {
+        self.erasures.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn note_erasure(&self) {
+        self.erasures.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How it stands with the keys of a contact.
+    pub fn state_of(&self, owner: ContactId) -> Result<KeyState, KeyError> {
+        let lookup = self.looking_up();
+        let sql = "SELECT count(*) FROM keys WHERE owner = ?1 AND wrapped IS NOT NULL";
+        let kept: i64 = lookup.stored.query_row(sql, [owner.0.as_bytes()], |row| row.get(0))?;
+        let pending = lookup.pending.keys().filter(|name| name.0 == owner).count() as u64;
+        let sql = "SELECT epoch FROM keys WHERE owner = ?1 AND key = ?2";
+        let mark = params![owner.0.as_bytes(), WHOLE_OWNER];
+        let destroyed_in = lookup.stored.query_row(sql, mark, |row| row.get(0)).optional()?;
+        Ok(KeyState { living: from_stored(kept) + pending, destroyed_in, epochs: lookup.epochs.living() })
+    }
+
+    /// Makes the key of an epoch the current one, for what is new and for what waits; its file is there already.
+    pub(crate) fn begin_epoch(&self, epoch: u32) -> Result<(), KeyError> {
+        let connection = self.writing();
+        connection.execute("UPDATE epochs SET current = ?1", [epoch])?;
+        let mut lookup = self.looking_up();
+        let Lookup { pending, epochs, .. } = &mut *lookup;
+        epochs.begin(epoch).map_err(Box::new)?;
+        for (name, waiting) in pending {
+            (waiting.wrapped, waiting.epoch) = (epochs.wrap(*name, waiting.key.as_slice())?, epoch);
+        }
         Ok(())
     }
 
@@ -209,8 +310,8 @@ impl Keys {
             Some(Stored::Destroyed) => Ok(draw()),
             None => {
                 let key = draw();
-                let wrapped = encrypt(&self.epoch, name, key.as_slice())?;
-                lookup.pending.insert(name, Pending { key: Arc::clone(&key), wrapped });
+                let (wrapped, epoch) = (lookup.epochs.wrap(name, key.as_slice())?, lookup.epochs.current());
+                lookup.pending.insert(name, Pending { key: Arc::clone(&key), epoch, wrapped });
                 self.cache.insert(name, Arc::clone(&key));
                 Ok(key)
             }
@@ -222,17 +323,19 @@ impl Keys {
         if let Some(pending) = lookup.pending.get(&name) {
             return Ok(Some(Stored::Key(Arc::clone(&pending.key))));
         }
-        let sql = "SELECT wrapped FROM keys WHERE owner = ?1 AND key IN (?2, ?3) ORDER BY wrapped LIMIT 1";
+        let sql =
+            "SELECT wrapped, epoch FROM keys WHERE owner = ?1 AND key IN (?2, ?3) ORDER BY wrapped LIMIT 1";
         let mut statement = lookup.stored.prepare_cached(sql)?;
         let of = params![name.0.0.as_bytes(), name.1.as_bytes(), WHOLE_OWNER];
         // A mark has no wrapped key and sorts first.
-        let found = statement.query_row(of, |row| row.get::<_, Option<Vec<u8>>>(0)).optional()?;
-        let wrapped = match found {
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Option<Vec<u8>>>(0)?, row.get(1)?));
+        let (wrapped, epoch) = match statement.query_row(of, read).optional()? {
             None => return Ok(None),
-            Some(None) => return Ok(Some(Stored::Destroyed)),
-            Some(Some(wrapped)) => wrapped,
+            Some((None, _)) => return Ok(Some(Stored::Destroyed)),
+            Some((Some(wrapped), epoch)) => (wrapped, epoch),
         };
-        let bytes = decrypt(&self.epoch, name, &wrapped).map(Zeroizing::new).ok_or(KeyError::Damaged)?;
+        let bytes = lookup.epochs.unwrap(epoch, name, &wrapped).map(Zeroizing::new);
+        let bytes = bytes.ok_or(KeyError::Damaged)?;
         let key = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| KeyError::Damaged)?;
         let key = Arc::new(Zeroizing::new(key));
         self.cache.insert(name, Arc::clone(&key));
@@ -241,11 +344,11 @@ impl Keys {
 
     // A thread that panicked with a lock held left nothing half done: each step under it is one statement or
     // one insertion.
-    fn looking_up(&self) -> MutexGuard<'_, Lookup> {
+    pub(crate) fn looking_up(&self) -> MutexGuard<'_, Lookup> {
         self.lookup.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn writing(&self) -> MutexGuard<'_, Connection> {
+    pub(crate) fn writing(&self) -> MutexGuard<'_, Connection> {
         self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -280,32 +383,33 @@ fn connect(file: &Path, options: &Options) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Leaves a mark in the place of each key, with the epoch in which it was destroyed.
+fn mark_destroyed(transaction: &Transaction<'_>, what: Forgotten, epoch: u32) -> rusqlite::Result<()> {
+    // A mark that is there already keeps its epoch, however often the same erasure is carried out.
+    let sql = "INSERT INTO keys(owner, key, epoch, wrapped) VALUES (?1, ?2, ?3, NULL)
+               ON CONFLICT DO UPDATE SET wrapped = NULL, epoch = excluded.epoch WHERE wrapped IS NOT NULL";
+    let mut mark = transaction.prepare_cached(sql)?;
+    match what {
+        Forgotten::Key { owner, key } => {
+            mark.execute(params![owner.0.as_bytes(), key.as_bytes(), epoch])?;
+        }
+        Forgotten::Contact(owner) => {
+            mark.execute(params![owner.0.as_bytes(), WHOLE_OWNER, epoch])?;
+            let sql = "UPDATE keys SET wrapped = NULL, epoch = ?2 WHERE owner = ?1 AND wrapped IS NOT NULL";
+            transaction.prepare_cached(sql)?.execute(params![owner.0.as_bytes(), epoch])?;
+        }
+    }
+    Ok(())
+}
+
+/// Whoever reads keys does so for a moment only, so that this need not wait for long.
+pub(crate) fn empty_write_ahead_log(connection: &Connection) -> Result<(), KeyError> {
+    let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if busy == 0 { Ok(()) } else { Err(failure(rusqlite::ffi::SQLITE_BUSY).into()) }
+}
+
 fn draw() -> SharedKey {
     Arc::new(Zeroizing::new(rand::random()))
-}
-
-fn cipher(key: &[u8; 32]) -> Aes256Gcm {
-    Aes256Gcm::new(&Key::<Aes256Gcm>::from(*key))
-}
-
-/// Binds a text to the name of its key, so that it cannot be passed off as somebody else's.
-fn binding((owner, key): KeyName) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes[..16].copy_from_slice(owner.0.as_bytes());
-    bytes[16..].copy_from_slice(key.as_bytes());
-    bytes
-}
-
-fn encrypt(cipher: &Aes256Gcm, name: KeyName, plain: &[u8]) -> Result<Vec<u8>, KeyError> {
-    let nonce: [u8; NONCE] = rand::random();
-    let payload = Payload { msg: plain, aad: &binding(name) };
-    let text = cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| KeyError::Damaged)?;
-    Ok([nonce.as_slice(), &text].concat())
-}
-
-fn decrypt(cipher: &Aes256Gcm, name: KeyName, sealed: &[u8]) -> Option<Vec<u8>> {
-    let (nonce, text) = sealed.split_first_chunk::<NONCE>()?;
-    cipher.decrypt(&Nonce::from(*nonce), Payload { msg: text, aad: &binding(name) }).ok()
 }
 
 #[cfg(test)]
@@ -391,7 +495,7 @@ mod tests {
     fn keys_without_their_epoch_key_are_refused() {
         let folder = DataFolder::temporary().unwrap();
         drop(reopened(&folder));
-        std::fs::remove_file(folder.epoch_file(EPOCH)).unwrap();
+        std::fs::remove_file(epochs::file(folder.path(), 1)).unwrap();
         assert!(matches!(Keys::open(&folder, &Options::default()), Err(OpenError::Missing(_))));
     }
 }

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | `log.sqlite` | every event, in the order of recording | everything is lost |
 //! | `log-index.sqlite` | which event of which stream lies where | it is written again from the log |
-//! | `keys.sqlite`, `epoch-1.key` | the keys of personal values, wrapped | personal values stay sealed for ever |
+//! | `keys.sqlite`, `epoch-N.key` | the keys of personal values, wrapped | personal values stay sealed for ever |
 //!
 //! An append goes from its caller, who encodes it and seals it ([`sealing`]), through a bounded queue to the
 //! one thread that writes ([`writer`]): it checks whatever waits, writes it in one transaction with one sync
@@ -14,8 +14,11 @@
 //! end. What is needed to find an event again is kept in memory ([`tail`]) until a second thread has written it
 //! to the index in large sorted batches ([`indexer`]). This crate knows no rule about any kind of thing.
 
+mod backup;
 mod clock;
 mod embedded;
+mod epochs;
+mod erasures;
 mod folder;
 mod index;
 mod indexer;
@@ -25,6 +28,7 @@ mod open_error;
 mod options;
 mod prepared;
 mod readers;
+mod rotation;
 mod sealing;
 mod shared;
 mod stored;
@@ -32,9 +36,11 @@ mod stored_log;
 mod tail;
 mod writer;
 
+pub use backup::{BackupError, Copied, restore};
 pub use embedded::{EmbeddedStore, Statistics};
 pub use folder::DataFolder;
-pub use keys::{KeyError, Keys};
+pub use keys::{KeyError, KeyState, Keys};
 pub use open_error::OpenError;
 pub use options::{Faults, Options};
+pub use rotation::Rotated;
 pub use stored_log::StoredLog;

@@ -36,6 +36,16 @@ pub enum OpenError {
     /// A file is gone that cannot be made again.
     #[error("{0} is missing and cannot be made again: restore it from a backup")]
     Missing(PathBuf),
+    /// The keys of what was erased could not be destroyed.
+    #[error(
+        "{path}: the erasures of the log cannot be carried out ({reason}): nothing is served before they are"
+    )]
+    Keys {
+        /// The keys.
+        path: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
     /// The log is not the one that the folder belongs to.
     #[error("{0} belongs to another data folder: put back the log that belongs here")]
     AnotherLog(PathBuf),

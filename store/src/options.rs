@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicI64, AtomicU8, AtomicU32, Ordering::SeqCst},
+    atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, Ordering::SeqCst},
 };
 
 /// Choices for [`crate::EmbeddedStore::open`]; the default is right for production.
@@ -33,6 +33,7 @@ struct Inner {
     next_sync: AtomicU8,
     pages: AtomicU32,
     clock_shift: AtomicI64,
+    no_erasures: AtomicBool,
 }
 
 /// How a sync fails: the caller never learns which of the two it was.
@@ -58,6 +59,15 @@ impl Faults {
     /// Sets the clock ahead (or back) by so many microseconds.
     pub fn shift_clock(&self, micros: i64) {
         self.0.clock_shift.store(micros, SeqCst);
+    }
+
+    /// Keeps keys from being destroyed, as if the machine stopped right after an erasure was recorded.
+    pub fn refuse_erasures(&self, refuse: bool) {
+        self.0.no_erasures.store(refuse, SeqCst);
+    }
+
+    pub(crate) fn refuses_erasures(&self) -> bool {
+        self.0.no_erasures.load(SeqCst)
     }
 
     pub(crate) fn clock_shift(&self) -> i64 {

@@ -1,7 +1,8 @@
 //! An append made ready by its caller: encoded and sealed, so that the writer only has to write.
 
 use domain::{
-    Answer, AnsweredEvent, Append, AppendError, CommandKey, EventId, Metadata, NewEvent, Position, StreamId,
+    Answer, AnsweredEvent, Append, AppendError, CommandKey, EventId, Forgotten, Metadata, NewEvent, Position,
+    StreamId,
 };
 
 use crate::{
@@ -37,12 +38,13 @@ pub(crate) struct PreparedEvent {
     pub(crate) tag: String,
     pub(crate) subjects: Vec<u8>,
     pub(crate) data: String,
+    pub(crate) forgets: Option<Forgotten>,
 }
 
 impl Prepared {
     pub(crate) fn new(append: Append, keys: &Keys) -> Result<Self, AppendError> {
         let events: Result<Vec<_>, _> =
-            append.events.iter().map(|event| PreparedEvent::new(event, keys)).collect();
+            append.events.iter().map(|event| PreparedEvent::new(append.stream, event, keys)).collect();
         let events = events?;
         let metadata = metadata(&append.metadata, keys)?;
         // The metadata is kept with every event.
@@ -79,13 +81,14 @@ impl Prepared {
 }
 
 impl PreparedEvent {
-    fn new(new: &NewEvent, keys: &Keys) -> Result<Self, AppendError> {
+    fn new(stream: StreamId, new: &NewEvent, keys: &Keys) -> Result<Self, AppendError> {
         let (tag, data) = new.event.encode().map_err(|error| refused(&error))?;
         let subjects: Vec<u8> = new.subjects.iter().flat_map(|contact| *contact.0.as_bytes()).collect();
         if subjects.len() > SUBJECTS_LIMIT {
             return Err(AppendError::TooLarge { limit: SUBJECTS_LIMIT, size: subjects.len() });
         }
-        Ok(Self { id: new.id, tag, subjects, data: sealed(data, keys)? })
+        let forgets = new.event.forgets(stream.id);
+        Ok(Self { id: new.id, tag, subjects, data: sealed(data, keys)?, forgets })
     }
 }
 
@@ -108,7 +111,7 @@ fn sealed(text: String, keys: &Keys) -> Result<String, AppendError> {
 pub(crate) fn keys_failed(error: &KeyError) -> AppendError {
     match error {
         KeyError::DiskFull => AppendError::DiskFull,
-        KeyError::Database(_) | KeyError::Damaged => refused(error),
+        KeyError::Database(_) | KeyError::Damaged | KeyError::Epoch(_) | KeyError::Ending => refused(error),
     }
 }
 

@@ -10,14 +10,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{AppendError, CommandKey, KeyedAnswer, StreamId};
+use domain::{AppendError, CommandKey, Forgotten, KeyedAnswer, StreamId};
 use quick_cache::DefaultHashBuilder;
 use rusqlite::{Connection, ffi, params};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::{
+    erasures::{self, NOTED_EVERY},
     index::Index,
-    keys::Keys,
+    keys::{CarriedOut, KeyError, Keys},
     log_file::{LogFile, Place, failure, is_full, to_stored},
     options::{Faults, SyncFault},
     prepared::{Prepared, keys_failed},
@@ -64,6 +65,8 @@ pub(crate) struct Writer {
     next_answer: u64,
     deleted_through: u64,
     page_limit: Option<u32>,
+    /// Up to where the keys know that every erasure has been carried out.
+    erased_through: u64,
 }
 
 /// What becomes of a group, before any of it is written.
@@ -94,7 +97,7 @@ impl Writer {
         index: Index,
         queue: mpsc::Receiver<Waiting>,
     ) -> rusqlite::Result<Self> {
-        let (_, recorded_at) = log.head()?;
+        let (erased_through, recorded_at) = log.head()?;
         let (oldest, newest) = log.answer_numbers()?.unwrap_or_default();
         // A number that the index has seen is not given again, even where the answer has been deleted.
         let next_answer = newest.max(index.reach()?.1) + 1;
@@ -110,6 +113,7 @@ impl Writer {
             next_answer,
             deleted_through,
             page_limit: None,
+            erased_through,
         })
     }
 
@@ -168,7 +172,11 @@ impl Writer {
             let begun = Instant::now();
             write(&log.connection, group, &plan, &self.shared.options.faults)?;
             self.shared.note_sync(begun.elapsed());
+            let erases = self.erase(group, &plan)?;
             self.publish(group, &plan);
+            if erases {
+                self.keys.note_erasure();
+            }
         }
         Ok(plan.verdicts.into_iter().map(|verdict| verdict.map(|accepted| accepted.last_position)).collect())
     }
@@ -226,6 +234,39 @@ impl Writer {
         }
     }
 
+    /// Destroys what the group has forgotten, before anybody can see that it has; whether that was anything.
+    /// Where it fails, the log is opened again, and nothing is seen until the keys are gone.
+    fn erase(&mut self, group: &[Waiting], plan: &Plan) -> Result<bool, Failure> {
+        let forgotten: Vec<Forgotten> = plan
+            .accepted(group)
+            .flat_map(|(append, _)| append.events.iter().filter_map(|event| event.forgets))
+            .collect();
+        let position = plan.next_position - 1;
+        if forgotten.is_empty() && position - self.erased_through < NOTED_EVERY {
+            return Ok(false);
+        }
+        let last = plan.accepted(group).filter_map(|(append, _)| append.events.last()).next_back();
+        let Some(event) = last.map(|event| event.id.0) else { return Ok(false) };
+        let through = CarriedOut { log: self.shared.log_id, position, event };
+        let carried_out = self.destroy(&forgotten, through);
+        if let Err(error) = carried_out {
+            tracing::error!(%error, "the keys of what was erased could not be destroyed; trying again");
+            // That nothing was to be erased can be noted later.
+            if !forgotten.is_empty() {
+                return Err(Failure { error: AppendError::OutcomeUnknown, is_sound: false });
+            }
+        }
+        self.erased_through = position;
+        Ok(!forgotten.is_empty())
+    }
+
+    fn destroy(&self, forgotten: &[Forgotten], through: CarriedOut) -> Result<(), KeyError> {
+        if self.shared.options.faults.refuses_erasures() {
+            return Err(failure(ffi::SQLITE_IOERR).into());
+        }
+        self.keys.carry_out(forgotten, Some(through))
+    }
+
     /// Takes note of what has been written.
     fn publish(&mut self, group: &[Waiting], plan: &Plan) {
         let (mut places, mut answers) = (Vec::new(), Vec::new());
@@ -272,10 +313,25 @@ impl Writer {
             Ok(())
         })?;
         let (position, recorded_at) = log.head()?;
+        // What was recorded before the failure may have to be forgotten, and nobody has seen it yet.
+        let erased = self.catch_up_with_erasures(&log)?;
         self.recorded_at = self.recorded_at.max(recorded_at);
         self.next_answer = answers.last().map_or(self.next_answer, |(_, number)| number + 1);
         self.shared.publish(position, places, answers, heads);
+        if erased > 0 {
+            self.keys.note_erasure();
+        }
         Ok(log)
+    }
+
+    fn catch_up_with_erasures(&mut self, log: &LogFile) -> rusqlite::Result<usize> {
+        if self.shared.options.faults.refuses_erasures() {
+            return Err(failure(ffi::SQLITE_IOERR));
+        }
+        erasures::catch_up(log, self.shared.log_id, &self.keys).map_err(|error| {
+            tracing::error!(%error, "erasures could not be carried out");
+            failure(ffi::SQLITE_IOERR)
+        })
     }
 
     /// Follows the limit that a test sets.
@@ -313,7 +369,10 @@ impl Plan {
         Some(KeyedAnswer { body: append.key?.1, answer })
     }
 
-    fn accepted<'p>(&'p self, group: &'p [Waiting]) -> impl Iterator<Item = (&'p Prepared, &'p Accepted)> {
+    fn accepted<'p>(
+        &'p self,
+        group: &'p [Waiting],
+    ) -> impl DoubleEndedIterator<Item = (&'p Prepared, &'p Accepted)> {
         let members = group.iter().zip(&self.verdicts);
         members.filter_map(|(waiting, verdict)| Some((&waiting.append, verdict.as_ref().ok()?)))
     }

@@ -6,10 +6,11 @@ use anyhow::{Context as _, bail};
 use axum::http::Method;
 use clap::Args;
 use http_body_util::BodyExt as _;
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::{Shared, log_bar, say};
-use crate::door;
+use crate::door::{self, Door};
 
 /// Fold views anew and compare them row by row; exit status 1 where anything differs.
 #[derive(Args)]
@@ -54,13 +55,22 @@ pub(super) async fn upkeep(
     body: &Value,
 ) -> anyhow::Result<Value> {
     let door = super::view::open(shared).await?;
+    upkeep_at(&door, path, log_bar(what), body).await
+}
+
+/// Sends for long work through an open door.
+pub(super) async fn upkeep_at(
+    door: &Door,
+    path: &str,
+    bar: ProgressBar,
+    body: &Value,
+) -> anyhow::Result<Value> {
     let response =
         door.send(Method::POST, path, "application/x-ndjson", body.to_string().into_bytes()).await?;
     let (parts, mut body) = response.into_parts();
     if !parts.status.is_success() {
         bail!(door::problem(parts.status, &body.collect().await?.to_bytes()));
     }
-    let bar = log_bar(what);
     let (mut text, mut last) = (Vec::new(), Value::Null);
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {

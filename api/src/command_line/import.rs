@@ -1,7 +1,7 @@
 //! `rapport import`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     io::Read as _,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -13,6 +13,7 @@ use clap::Args;
 use intake::{Ids, Import as Intake, Map, Original, Reject, Rejects};
 use serde_json::Value;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use super::{Shared, bar, say};
 use crate::door::Door;
@@ -58,6 +59,9 @@ struct Tally {
     events: BTreeMap<String, u64>,
     rejected: u64,
     kept: u64,
+    /// How many commands were left out because the person was erased, and of how many rows.
+    left_out: u64,
+    rows_without: u64,
     named: Vec<String>,
 }
 
@@ -71,7 +75,8 @@ impl Import {
         let thrown_away = self.dry_run.then(tempfile::tempdir).transpose()?;
         let folder = thrown_away.as_ref().map_or(shared.data.as_path(), tempfile::TempDir::path);
         let door = Door::open(folder, &shared.name()).await?;
-        let import = Intake::open(map, &source, &self.files, ids(folder)?)?;
+        let ids = ids(folder)?.with_erased(erased(&door).await?);
+        let import = Intake::open(map, &source, &self.files, ids)?;
         for notice in import.notices() {
             say(&format!("note: {notice}\n"))?;
         }
@@ -108,8 +113,31 @@ fn ids(folder: &Path) -> anyhow::Result<Ids> {
     Ok(Ids::new(&secret))
 }
 
-/// The rows of one batch, each with its lines, or why it has none.
-type Batch = Vec<(Original, Result<Vec<String>, Reject>)>;
+/// Those who were erased and whether they may be known again: an import does not bring them back.
+async fn erased(door: &Door) -> anyhow::Result<HashMap<Uuid, bool>> {
+    door.settle(|_, _| ()).await;
+    let views = door.fetch(Method::GET, "/views", "application/json", Vec::new()).await?;
+    let head = serde_json::from_str::<Value>(&views.text)?["head"].to_string();
+    let (mut erased, mut cursor) = (HashMap::new(), None);
+    loop {
+        let mut pairs = [("of", "contact"), ("limit", "1000"), ("after", &head)]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec();
+        pairs.extend(cursor.map(|cursor| ("cursor".to_owned(), cursor)));
+        let page = super::view::ask(door, "erasures", &pairs).await?;
+        for row in page["rows"].as_array().into_iter().flatten() {
+            let contact = row["contact"].as_str().and_then(|contact| Uuid::parse_str(contact).ok());
+            erased.extend(contact.map(|contact| (contact, !row["readmitted_at"].is_null())));
+        }
+        cursor = page["next"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            return Ok(erased);
+        }
+    }
+}
+
+/// The rows of one batch, each with its lines and how many were left out, or why it has none.
+type Batch = Vec<(Original, Result<Vec<String>, Reject>, usize)>;
 
 /// Reads rows on a thread of their own, sends them batch by batch, and writes down what was refused.
 async fn carry_out(
@@ -141,7 +169,7 @@ fn read_ahead(import: Intake, batches: &mpsc::Sender<anyhow::Result<(u64, Batch)
                 let outcome =
                     row.outcome.map(|lines| lines.into_iter().map(|line| line.json).collect::<Vec<_>>());
                 lines += outcome.as_ref().map_or(1, Vec::len);
-                batch.push((row.original, outcome));
+                batch.push((row.original, outcome, row.left_out));
             }
             Err(error) => {
                 // What was read before the error is good.
@@ -167,14 +195,16 @@ async fn send(
     mut rejects: Option<&mut Rejects>,
 ) -> anyhow::Result<()> {
     let mut body = String::new();
-    for line in batch.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).flatten() {
+    for line in batch.iter().filter_map(|(_, outcome, _)| outcome.as_ref().ok()).flatten() {
         body.push_str(line);
         body.push('\n');
     }
     let answer = door.fetch(Method::POST, "/commands", "application/x-ndjson", body.into_bytes()).await?;
     let mut answers = answer.text.lines();
-    for (original, outcome) in batch {
+    for (original, outcome, left_out) in batch {
         tally.rows += 1;
+        tally.left_out += left_out as u64;
+        tally.rows_without += u64::from(left_out > 0);
         let rejected = match outcome {
             Ok(lines) => tally.count(&original, lines.len(), &mut answers)?,
             Err(reject) => Some(reject),
@@ -253,6 +283,12 @@ fn report(tally: &Tally, source: &str, dry_run: bool, rejects: Option<Rejects>) 
     }
     if tally.kept > 0 {
         text += &format!("{} fields were kept as a person has set them\n", tally.kept);
+    }
+    if tally.left_out > 0 {
+        text += &format!(
+            "{} rows are about somebody who was erased: {} of their commands were left out\n",
+            tally.rows_without, tally.left_out
+        );
     }
     if tally.rejected > 0 {
         text += &format!("{} rows {would}rejected\n", tally.rejected);

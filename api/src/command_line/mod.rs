@@ -6,21 +6,27 @@ use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
+mod backup;
 mod bundle;
 mod check;
 mod demo;
 mod disclosures;
+mod erase;
 mod events;
 mod export;
 mod history;
 mod history_page;
 mod import;
+mod keys;
 mod rebuild;
 mod serve;
 mod steps;
+mod subject;
+mod subject_page;
 mod table;
 mod token;
 mod unsubscribe_link;
+mod vcard;
 mod verify;
 mod view;
 mod views;
@@ -84,6 +90,10 @@ enum Command {
     Views(views::Views),
     Rebuild(rebuild::Rebuild),
     Check(check::Check),
+    Erase(erase::Erase),
+    Keys(keys::Keys),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
     Token(token::Token),
     UnsubscribeLink(unsubscribe_link::UnsubscribeLink),
     Verify(verify::Verify),
@@ -111,6 +121,10 @@ pub fn run() -> ExitCode {
             Command::Views(views) => views.run(&shared).await,
             Command::Rebuild(rebuild) => rebuild.run(&shared).await,
             Command::Check(check) => check.run(&shared).await,
+            Command::Erase(erase) => erase.run(&shared).await,
+            Command::Keys(keys) => keys.run(&shared).await,
+            Command::Backup(backup) => backup.run(&shared).await,
+            Command::Restore(restore) => restore.run(&shared).await,
             Command::Token(token) => token.run(&shared).await,
             Command::UnsubscribeLink(link) => link.run(&shared).await,
             Command::Verify(verify) => verify.run(&shared),

@@ -24,9 +24,11 @@ mod cloud_event;
 mod commands;
 mod disclosure;
 mod documentation;
+mod erasures;
 mod events;
 mod health;
 mod history;
+mod keeping;
 mod ledger;
 mod metrics;
 mod openapi;
@@ -98,6 +100,7 @@ pub fn router(rapport: Arc<Rapport>, trust: Trust, ending: CancellationToken) ->
         .route("/ledger/proofs", post(ledger::prove).layer(DefaultBodyLimit::max(64 * 1024)))
         .route("/upkeep/checkpoint", post(ledger::sign))
         .route("/tokens", get(tokens::list).post(tokens::grant))
+        .route("/erasures/{contact}", get(erasures::certificate))
         .route("/tokens/{name}", delete(tokens::revoke))
         .route("/unsubscribe-links", post(unsubscribe::make))
         .route_layer(middleware::from_fn_with_state(app.clone(), caller::admit));
@@ -106,6 +109,8 @@ pub fn router(rapport: Arc<Rapport>, trust: Trust, ending: CancellationToken) ->
         .route("/events", get(events::read))
         .route("/upkeep/rebuild", post(upkeep::rebuild))
         .route("/upkeep/check", post(upkeep::check))
+        .route("/upkeep/keys", post(keeping::rotate))
+        .route("/upkeep/backup", post(keeping::back_up))
         .route_layer(middleware::from_fn_with_state(app.clone(), caller::admit));
     let open = Router::new()
         .route("/", get(|| async { axum::response::Redirect::to("/docs") }))

@@ -8,8 +8,8 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    App, commands::Outcome, disclosure, events, ledger, problem::Problem, tokens, unsubscribe,
-    unsubscribe_link::UnsubscribeLink, upkeep,
+    App, commands::Outcome, disclosure, erasures, events, keeping, ledger, problem::Problem, tokens,
+    unsubscribe, unsubscribe_link::UnsubscribeLink, upkeep,
 };
 
 mod journeys;
@@ -331,6 +331,8 @@ fn fixed_paths(generator: &mut SchemaGenerator) -> Map<String, Value> {
     let grant = json!({ "required": true, "content": json_content(&schema::<tokens::Grant>(generator)) });
     let unsubscribe_link =
         json!({ "required": true, "content": json_content(&schema::<UnsubscribeLink>(generator)) });
+    let backup = json!({ "required": true, "content": json_content(&schema::<keeping::Wanted>(generator)) });
+    let certificate = json_content(&schema::<erasures::Certificate>(generator));
     let open = json!([]);
     let paths = json!({
         "/events": { "get": { "tags": ["events"], "operationId": "events", "parameters": event_parameters,
@@ -343,6 +345,16 @@ fn fixed_paths(generator: &mut SchemaGenerator) -> Map<String, Value> {
         "/upkeep/check": { "post": { "tags": ["upkeep"], "operationId": "check", "requestBody": chosen,
             "summary": "fold views anew and compare", "description": "For admin, staff, auditor.",
             "responses": responses("200", "progress, line by line, and what differs", &lines, &[404, 429]) } },
+        "/upkeep/keys": { "post": { "tags": ["upkeep"], "operationId": "rotate_keys",
+            "summary": "begin a new epoch of the keys and destroy the old epoch key", "description": "For admin.",
+            "responses": responses("200", "progress, line by line", &lines, &[429]) } },
+        "/upkeep/backup": { "post": { "tags": ["upkeep"], "operationId": "back_up", "requestBody": backup,
+            "summary": "copy the log, and the keys apart from it; only through the socket in the data folder",
+            "description": "For admin.", "responses": responses("200", "progress, line by line", &lines, &[422, 429]) } },
+        "/erasures/{contact}": { "get": { "tags": ["upkeep"], "operationId": "certificate_of_erasure",
+            "summary": "what is left of a contact who was erased, looked up in every file", "description": "For admin, auditor.",
+            "parameters": [parameter("contact", "path", true, &json!({ "type": "string", "format": "uuid" }), "whose")],
+            "responses": responses("200", "the certificate", &certificate, &[404, 429]) } },
         "/tokens": {
             "get": { "tags": ["tokens"], "operationId": "tokens", "summary": "every token, without its secret",
                 "description": "For admin.", "responses": responses("200", "the tokens", &object, &[429]) },

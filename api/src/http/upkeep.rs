@@ -86,7 +86,7 @@ fn progress(lines: &mpsc::Sender<Value>, position: Position, head: Position) {
     let _ = lines.try_send(json!({ "position": position, "head": head }));
 }
 
-fn answer(told: mpsc::Receiver<Value>) -> Response {
+pub(super) fn answer(told: mpsc::Receiver<Value>) -> Response {
     let lines = ReceiverStream::new(told).map(|line| Ok::<_, std::convert::Infallible>(format!("{line}\n")));
     ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response()
 }

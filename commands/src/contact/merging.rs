@@ -65,7 +65,7 @@ pub(super) fn next_asked(into: ContactId, chain: &[Found]) -> Option<Uuid> {
 impl Found {
     pub(super) fn of(id: Uuid, state: &State, revision: u64) -> Self {
         let standing = match state {
-            State::Unknown | State::Voided => Standing::Gone,
+            State::Unknown | State::Voided | State::Erased { .. } => Standing::Gone,
             State::Known(contact) => Standing::Known {
                 form: contact.form,
                 into: contact.merging.into.value().copied(),

@@ -49,6 +49,8 @@ pub(super) fn tell(told: &mut Told<'_>, event: &ContactEvent) {
             told.is(Field::of("told apart from", Kind::Contact, other.0), "yes");
         }
         ContactEvent::Voided {} => told.is("voided", "yes: it was registered in error"),
+        ContactEvent::Erased { ground } => told.is("erased", format!("yes: {}", plain(ground))),
+        ContactEvent::Readmitted { basis } => told.is("readmitted", format!("yes, basis {}", plain(basis))),
     }
 }
 

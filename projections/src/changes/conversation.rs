@@ -6,6 +6,7 @@ use domain::{
 };
 
 use super::{Told, Value};
+use crate::wording::plain;
 
 pub(super) fn tell(told: &mut Told<'_>, event: &ConversationEvent) {
     match event {
@@ -16,6 +17,11 @@ pub(super) fn tell(told: &mut Told<'_>, event: &ConversationEvent) {
             said(told, message);
         }
         ConversationEvent::Replied { message } => said(told, message),
+        ConversationEvent::MessageRedacted { message, owner: _, ground } => {
+            let which =
+                told.number_of(*message).map_or_else(|| message.to_string(), |number| number.to_string());
+            told.is(format!("message {which}, redacted"), format!("yes: {}", plain(ground)));
+        }
         ConversationEvent::Resolved {} => told.is("status", "resolved"),
         ConversationEvent::Reopened {} => told.is("status", "open"),
         ConversationEvent::Voided {} => told.is("voided", "yes: it was logged in error"),

@@ -478,7 +478,7 @@ fn measure(ordered: bool) {
     const BATCH: u64 = 16_384;
     let path = std::env::temp_dir().join(format!("rapport-engagement-{}.sqlite", std::process::id()));
     let view = Arc::new(AnyView::of::<Engagement>());
-    let mut file = ViewFile::create(&path, &view, Uuid::nil(), Arc::new(NoKeys)).unwrap();
+    let mut file = ViewFile::create(&path, &view, Uuid::nil(), Arc::new(NoKeys), Position::START).unwrap();
     // A small generator: the same events every time.
     let mut state = 1_u64;
     let mut draw = |below: u64| {

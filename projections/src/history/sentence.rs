@@ -104,6 +104,10 @@ fn contact(event: &ContactEvent) -> Said<'_> {
         ContactEvent::Unmerged { from } => say(format!("contact unmerged from contact {from}")),
         ContactEvent::MergeDismissed { other } => say(format!("contact told apart from contact {other}")),
         ContactEvent::Voided {} => say("contact voided: it was registered in error"),
+        ContactEvent::Erased { ground } => say(format!("contact erased, on the ground of {}", plain(ground))),
+        ContactEvent::Readmitted { basis } => {
+            say(format!("contact readmitted: may be known again as somebody new, basis {}", plain(basis)))
+        }
     }
 }
 
@@ -182,6 +186,13 @@ fn conversation(event: &ConversationEvent) -> Said<'_> {
         ConversationEvent::Resolved {} => say("conversation resolved"),
         ConversationEvent::Reopened {} => say("conversation reopened"),
         ConversationEvent::Voided {} => say("conversation voided: it was logged in error"),
+        ConversationEvent::MessageRedacted { message, owner: _, ground } => Said {
+            corrects: Some(message.0),
+            ..say(format!(
+                "conversation: the text of a message was erased, on the ground of {}",
+                plain(ground)
+            ))
+        },
     }
 }
 
