@@ -92,6 +92,9 @@ impl Projection for Duplicates {
     const INDEXES: &'static str = "
         CREATE INDEX handles_by_handle ON handles (handle COLLATE NOCASE, platform);
         CREATE INDEX handles_by_contact ON handles (contact);
+        CREATE INDEX contacts_by_subject ON contacts (subject);
+        CREATE INDEX details_by_subject ON details (subject);
+        CREATE INDEX handles_by_subject ON handles (subject);
         CREATE INDEX details_by_phone ON details (
             replace(replace(replace(replace(replace(replace(value, ' ', ''), '-', ''), '/', ''), '.', ''), '(', ''), ')', '')
         ) WHERE detail = 'phone';
