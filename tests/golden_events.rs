@@ -50,7 +50,7 @@ fn what_destroys_keys_is_found_by_its_tag() {
         })
         .map(|(_, tag)| tag)
         .collect();
-    assert_eq!(forgetting, BTreeSet::from_iter(domain::personal::FORGETTING.iter().copied()));
+    assert_eq!(forgetting, domain::personal::FORGETTING.iter().copied().collect());
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub(super) struct Erase {
     /// Who: contact/ID. Also somebody who was never registered.
     #[arg(value_name = "contact/ID")]
     contact: StreamId,
-    /// Why: request, consent_withdrawn, retention, legal_obligation, unlawful or other.
+    /// Why: `request`, `consent_withdrawn`, `retention`, `legal_obligation`, `unlawful` or `other`.
     #[arg(long, value_name = "GROUND", default_value = "request")]
     ground: String,
     /// Begin a new epoch of the keys as well, so that copies of the keys from before are useless.
