@@ -46,6 +46,8 @@ pub enum State {
     Erased {
         /// Whether they may be known again, as somebody new.
         readmitted: bool,
+        /// As which other contact they go on to count.
+        into: Option<ContactId>,
     },
 }
 
@@ -328,8 +330,12 @@ impl Decider for Contact {
     ) -> Result<Decision<ContactEvent>, Rejection> {
         match (state, command) {
             (State::Erased { .. }, Command::Erase { .. }) => Ok(Decision::nothing()),
-            (State::Erased { readmitted }, Command::Readmit { basis }) => {
+            (State::Erased { readmitted, .. }, Command::Readmit { basis }) => {
                 Ok(Decision::unless(*readmitted, ContactEvent::Readmitted { basis }))
+            }
+            // Whom they count as can still be put right: that says nothing about them.
+            (State::Erased { into, .. }, Command::Unmerge { from }) => {
+                Ok(Decision::unless(*into != Some(from), ContactEvent::Unmerged { from }))
             }
             (State::Erased { .. }, _) => Err(Rejection::Erased),
             (_, Command::Erase { ground }) => Ok(Decision::one(ContactEvent::Erased { ground })),
@@ -351,10 +357,19 @@ impl Decider for Contact {
 
     fn evolve(state: &mut State, event: &ContactEvent, past: &Past<'_>) {
         match (&mut *state, event) {
-            (State::Erased { readmitted }, event) => {
+            (State::Erased { readmitted, into }, event) => {
                 *readmitted |= matches!(event, ContactEvent::Readmitted { .. });
+                if let ContactEvent::Unmerged { from } = event {
+                    *into = into.filter(|into| into != from);
+                }
             }
-            (_, ContactEvent::Erased { .. }) => *state = State::Erased { readmitted: false },
+            (_, ContactEvent::Erased { .. }) => {
+                let into = match state {
+                    State::Known(contact) => contact.merging.counts_as(),
+                    _ => None,
+                };
+                *state = State::Erased { readmitted: false, into };
+            }
             (_, ContactEvent::Voided {}) => *state = State::Voided,
             (_, ContactEvent::Registered { form, name }) => {
                 let mut contact = Known::registered_as(*form);
@@ -903,6 +918,19 @@ mod tests {
             .then_nothing()
             .when("rename", json!({"name": "Anna"}))
             .then_refused("voided");
+    }
+
+    #[test]
+    fn whom_the_erased_count_as_can_still_be_put_right() {
+        let merged = ContactEvent::Merged { into: BEN, evidence: Vec::new(), looked_up: Vec::new() };
+        let erased = ContactEvent::Erased { ground: ErasureGround::Request };
+        given::<Contact>(&[registered(), merged, erased])
+            .when("unmerge", json!({"from": ME}))
+            .then_nothing()
+            .when("unmerge", json!({"from": BEN}))
+            .then(&[ContactEvent::Unmerged { from: BEN }])
+            .when("unmerge", json!({"from": BEN}))
+            .then_nothing();
     }
 
     #[test]
