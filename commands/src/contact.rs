@@ -283,7 +283,7 @@ pub enum Rejection {
     Voided,
     /// They were erased.
     #[error(
-        "the contact was erased and takes no more commands: if they agree to be known again, `readmit` them and \
+        "the contact was erased and takes no more commands but `unmerge`: if they agree to be known again, `readmit` them and \
          register a new contact"
     )]
     Erased,
@@ -333,10 +333,12 @@ impl Decider for Contact {
             (State::Erased { readmitted, .. }, Command::Readmit { basis }) => {
                 Ok(Decision::unless(*readmitted, ContactEvent::Readmitted { basis }))
             }
-            // Whom they count as can still be put right: that says nothing about them.
-            (State::Erased { into, .. }, Command::Unmerge { from }) => {
-                Ok(Decision::unless(*into != Some(from), ContactEvent::Unmerged { from }))
-            }
+            // Who they are one person with was perhaps a mistake, and nothing of it is personal.
+            (State::Erased { into, .. }, Command::Unmerge { from }) => match into {
+                Some(into) if *into == from => Ok(Decision::one(ContactEvent::Unmerged { from })),
+                Some(_) => Err(Rejection::MergedAlready),
+                None => Ok(Decision::nothing()),
+            },
             (State::Erased { .. }, _) => Err(Rejection::Erased),
             (_, Command::Erase { ground }) => Ok(Decision::one(ContactEvent::Erased { ground })),
             (_, Command::Readmit { .. }) => Err(Rejection::NotErased),
@@ -357,12 +359,9 @@ impl Decider for Contact {
 
     fn evolve(state: &mut State, event: &ContactEvent, past: &Past<'_>) {
         match (&mut *state, event) {
-            (State::Erased { readmitted, into }, event) => {
-                *readmitted |= matches!(event, ContactEvent::Readmitted { .. });
-                if let ContactEvent::Unmerged { from } = event {
-                    *into = into.filter(|into| into != from);
-                }
-            }
+            (State::Erased { readmitted, .. }, ContactEvent::Readmitted { .. }) => *readmitted = true,
+            (State::Erased { into, .. }, ContactEvent::Unmerged { .. }) => *into = None,
+            (State::Erased { .. }, _) => {}
             (_, ContactEvent::Erased { .. }) => {
                 let into = match state {
                     State::Known(contact) => contact.merging.counts_as(),
@@ -921,12 +920,11 @@ mod tests {
     }
 
     #[test]
-    fn whom_the_erased_count_as_can_still_be_put_right() {
+    fn whoever_was_erased_is_unmerged_all_the_same() {
         let merged = ContactEvent::Merged { into: BEN, evidence: Vec::new(), looked_up: Vec::new() };
-        let erased = ContactEvent::Erased { ground: ErasureGround::Request };
-        given::<Contact>(&[registered(), merged, erased])
+        given::<Contact>(&[registered(), merged, ContactEvent::Erased { ground: ErasureGround::Request }])
             .when("unmerge", json!({"from": ME}))
-            .then_nothing()
+            .then_refused("merged-already")
             .when("unmerge", json!({"from": BEN}))
             .then(&[ContactEvent::Unmerged { from: BEN }])
             .when("unmerge", json!({"from": BEN}))

@@ -172,65 +172,65 @@ pub fn consistency<N: Nodes>(nodes: &N, old: u64, size: u64) -> Result<Vec<Hash>
 
 /// Whether a leaf is in a tree, by its proof.
 pub fn proves_inclusion(leaf: &Hash, index: u64, size: u64, path: &[Hash], root: &Hash) -> bool {
-    if index >= size || path.len() > PROOF_LIMIT {
+    if index >= size {
         return false;
     }
-    let (mut node, mut last, mut hash) = (index, size - 1, *leaf);
-    for sibling in path {
-        if last == 0 {
-            return false;
-        }
-        if node & 1 == 1 || node == last {
-            hash = node_hash(sibling, &hash);
-            // The last node of a level without a right neighbour moves up as it is.
-            while node & 1 == 0 && node != 0 {
-                node >>= 1;
-                last >>= 1;
-            }
-        } else {
-            hash = node_hash(&hash, sibling);
-        }
-        node >>= 1;
-        last >>= 1;
-    }
-    last == 0 && hash == *root
+    let mut hash = *leaf;
+    let arrives = climb(index, size - 1, path, |is_left, sibling| {
+        hash = if is_left { node_hash(sibling, &hash) } else { node_hash(&hash, sibling) };
+    });
+    arrives && hash == *root
 }
 
 /// Whether one tree is the beginning of another, by its proof.
 pub fn proves_consistency(old: u64, old_root: &Hash, size: u64, root: &Hash, path: &[Hash]) -> bool {
-    if old == 0 || old > size || path.len() > PROOF_LIMIT {
+    if old == 0 || old > size {
         return false;
     }
     if old == size {
         return path.is_empty() && old_root == root;
     }
-    let mut path = path.iter();
-    let first = if old.is_power_of_two() { Some(old_root) } else { path.next() };
+    let (first, path) = if old.is_power_of_two() {
+        (Some(old_root), path)
+    } else {
+        (path.first(), path.get(1..).unwrap_or_default())
+    };
     let Some(first) = first else { return false };
-    let (mut node, mut last) = (old - 1, size - 1);
-    while node & 1 == 1 {
-        node >>= 1;
-        last >>= 1;
-    }
+    // The old tree's last full subtree is where the way up begins.
+    let level = (old - 1).trailing_ones();
     let (mut old_hash, mut hash) = (*first, *first);
+    let arrives = climb((old - 1) >> level, (size - 1) >> level, path, |is_left, sibling| {
+        if is_left {
+            old_hash = node_hash(sibling, &old_hash);
+            hash = node_hash(sibling, &hash);
+        } else {
+            hash = node_hash(&hash, sibling);
+        }
+    });
+    arrives && old_hash == *old_root && hash == *root
+}
+
+/// Goes from a node up to the root by its siblings, telling of each whether it stands on the left; whether the root
+/// is reached with the last of them. `last` is the last node of the level on which the way begins.
+fn climb(mut node: u64, mut last: u64, path: &[Hash], mut with: impl FnMut(bool, &Hash)) -> bool {
+    if path.len() > PROOF_LIMIT {
+        return false;
+    }
     for sibling in path {
         if last == 0 {
             return false;
         }
-        if node & 1 == 1 || node == last {
-            old_hash = node_hash(sibling, &old_hash);
-            hash = node_hash(sibling, &hash);
-            while node & 1 == 0 && node != 0 {
-                node >>= 1;
-                last >>= 1;
-            }
-        } else {
-            hash = node_hash(&hash, sibling);
+        let is_left = node & 1 == 1 || node == last;
+        with(is_left, sibling);
+        // The last node of a level without a right neighbour moves up as it is.
+        while is_left && node & 1 == 0 && node != 0 {
+            node >>= 1;
+            last >>= 1;
         }
         node >>= 1;
         last >>= 1;
     }
-    last == 0 && old_hash == *old_root && hash == *root
+    last == 0
 }
 
 /// How many leaves the left half of a tree has: the largest power of two below its size, which is above 1.

@@ -117,6 +117,7 @@ impl Demo {
         }
         telling.await?;
         bar.finish_and_clear();
+        door.fetch(Method::POST, "/upkeep/checkpoint", "text/plain", Vec::new()).await?;
         if refused > 0 {
             tracing::info!(refused, "commands were refused, because what they ask for has happened already");
         }

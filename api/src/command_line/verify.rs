@@ -164,10 +164,13 @@ fn in_words(report: &Report, seconds: f64, outside: bool) -> String {
         let agreed = report.checkpoints;
         return format!("NOT PROVEN: {fault}.\n{read}; {agreed} checkpoints agreed before that.\n");
     }
-    let mut text = format!(
-        "PROVEN: the first {} events are what was recorded; {} checkpoints agree.\n{read}.\n",
-        report.covered, report.checkpoints
-    );
+    let mut text = match report.covered {
+        0 => format!("Nothing is signed yet, so there is nothing to prove.\n{read}.\n"),
+        covered => format!(
+            "PROVEN: the first {covered} events are what was recorded; {} checkpoints agree.\n{read}.\n",
+            report.checkpoints
+        ),
+    };
     if report.younger > 0 {
         text +=
             &format!("{} events are younger than the last checkpoint and not signed yet.\n", report.younger);
