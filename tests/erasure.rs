@@ -622,3 +622,46 @@ fn what_is_held_about_somebody_is_handed_to_them_without_what_is_of_others() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("was erased"), "{refused:?}");
     assert!(!Path::new(&other).exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_merged_person_one_contact_is_erased_and_the_person_stays_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path()).await;
+    tell(&house).await;
+    let merge = |into: Uuid| json!({ "merge": { "into": into, "evidence": [] } });
+    house.command(Kind::Contact, ada(), merge(ben())).await;
+    house.rapport.views.settle(house.head(), |_| ()).await;
+    let engagement = house.view("engagement", "").await;
+    let certificate = erase(&house, ada()).await;
+    assert_eq!(certificate["complete"], true, "{certificate}");
+    assert_eq!(found(folder.path(), "Ada"), [] as [String; 0]);
+    assert!(!found(folder.path(), "Ben").is_empty());
+    assert_eq!(house.view("engagement", "").await, engagement);
+    // Nobody is merged into whoever was erased, and no circle is closed over them either.
+    let third = id(Kind::Contact, 3);
+    let register = json!({ "register": { "form": "person", "name": "Cleo" } });
+    house.command(Kind::Contact, third, register).await;
+    for (contact, into) in [(third, ada()), (ben(), ada())] {
+        let refused = house.ask(Ask::command(Kind::Contact, contact, &merge(into))).await;
+        assert_eq!(refused.status, 422, "{}", refused.text());
+    }
+    check(&house).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_circle_is_closed_over_somebody_who_was_erased() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path()).await;
+    tell(&house).await;
+    let third = id(Kind::Contact, 3);
+    house.command(Kind::Contact, third, json!({ "register": { "form": "person", "name": "Cleo" } })).await;
+    let merge = |into: Uuid| json!({ "merge": { "into": into, "evidence": [] } });
+    // The third is Ada, and Ada is Ben; then Ada is erased. Ben is not the third: that would be a circle.
+    house.command(Kind::Contact, third, merge(ada())).await;
+    house.command(Kind::Contact, ada(), merge(ben())).await;
+    erase(&house, ada()).await;
+    let refused = house.ask(Ask::command(Kind::Contact, ben(), &merge(third))).await;
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    assert!(refused.text().contains("merged-the-other-way"), "{}", refused.text());
+    check(&house).await;
+}

@@ -46,6 +46,8 @@ pub enum State {
     Erased {
         /// Whether they may be known again, as somebody new.
         readmitted: bool,
+        /// As which other contact they go on to count.
+        into: Option<ContactId>,
     },
 }
 
@@ -328,7 +330,7 @@ impl Decider for Contact {
     ) -> Result<Decision<ContactEvent>, Rejection> {
         match (state, command) {
             (State::Erased { .. }, Command::Erase { .. }) => Ok(Decision::nothing()),
-            (State::Erased { readmitted }, Command::Readmit { basis }) => {
+            (State::Erased { readmitted, .. }, Command::Readmit { basis }) => {
                 Ok(Decision::unless(*readmitted, ContactEvent::Readmitted { basis }))
             }
             (State::Erased { .. }, _) => Err(Rejection::Erased),
@@ -351,10 +353,16 @@ impl Decider for Contact {
 
     fn evolve(state: &mut State, event: &ContactEvent, past: &Past<'_>) {
         match (&mut *state, event) {
-            (State::Erased { readmitted }, event) => {
+            (State::Erased { readmitted, .. }, event) => {
                 *readmitted |= matches!(event, ContactEvent::Readmitted { .. });
             }
-            (_, ContactEvent::Erased { .. }) => *state = State::Erased { readmitted: false },
+            (_, ContactEvent::Erased { .. }) => {
+                let into = match state {
+                    State::Known(contact) => contact.merging.counts_as(),
+                    _ => None,
+                };
+                *state = State::Erased { readmitted: false, into };
+            }
             (_, ContactEvent::Voided {}) => *state = State::Voided,
             (_, ContactEvent::Registered { form, name }) => {
                 let mut contact = Known::registered_as(*form);

@@ -31,6 +31,13 @@ pub(super) struct Merging {
     apart: BTreeSet<ContactId>,
 }
 
+impl Merging {
+    /// As which contact it counts, where it was merged.
+    pub(super) fn counts_as(&self) -> Option<ContactId> {
+        self.into.value().copied()
+    }
+}
+
 /// Another contact, as it was found when a merge asked for it.
 #[derive(Clone, Debug)]
 pub struct Found {
@@ -43,6 +50,10 @@ pub struct Found {
 enum Standing {
     /// Not registered, or not any more.
     Gone,
+    /// Erased: nobody is merged into it any more, but it goes on to count as the one it was merged into.
+    Erased {
+        into: Option<ContactId>,
+    },
     Known {
         form: ContactForm,
         into: Option<ContactId>,
@@ -54,7 +65,7 @@ enum Standing {
 pub(super) fn next_asked(into: ContactId, chain: &[Found]) -> Option<Uuid> {
     let Some(last) = chain.last() else { return Some(into.0) };
     let next = match last.standing {
-        Standing::Known { into, .. } => into?,
+        Standing::Known { into, .. } | Standing::Erased { into } => into?,
         Standing::Gone => return None,
     };
     // Where others closed a circle on another node, it is gone round once.
@@ -65,10 +76,11 @@ pub(super) fn next_asked(into: ContactId, chain: &[Found]) -> Option<Uuid> {
 impl Found {
     pub(super) fn of(id: Uuid, state: &State, revision: u64) -> Self {
         let standing = match state {
-            State::Unknown | State::Voided | State::Erased { .. } => Standing::Gone,
+            State::Unknown | State::Voided => Standing::Gone,
+            State::Erased { into, .. } => Standing::Erased { into: *into },
             State::Known(contact) => Standing::Known {
                 form: contact.form,
-                into: contact.merging.into.value().copied(),
+                into: contact.merging.counts_as(),
                 apart: contact.merging.apart.clone(),
             },
         };
