@@ -68,7 +68,7 @@ struct Pair {
 impl Projection for Duplicates {
     const NAME: &'static str = "duplicates";
     const QUESTION: &'static str = "Which contacts may be one person, and what speaks for it and against it?";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Auditor];
     const SHOWS: Shows = Shows::People;
     const KINDS: &'static [Kind] = &[Kind::Contact];
