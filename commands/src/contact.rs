@@ -283,7 +283,7 @@ pub enum Rejection {
     Voided,
     /// They were erased.
     #[error(
-        "the contact was erased and takes no more commands: if they agree to be known again, `readmit` them and \
+        "the contact was erased and takes no more commands but `unmerge`: if they agree to be known again, `readmit` them and \
          register a new contact"
     )]
     Erased,
@@ -333,6 +333,12 @@ impl Decider for Contact {
             (State::Erased { readmitted, .. }, Command::Readmit { basis }) => {
                 Ok(Decision::unless(*readmitted, ContactEvent::Readmitted { basis }))
             }
+            // Who they are one person with was perhaps a mistake, and nothing of it is personal.
+            (State::Erased { into, .. }, Command::Unmerge { from }) => match into {
+                Some(into) if *into == from => Ok(Decision::one(ContactEvent::Unmerged { from })),
+                Some(_) => Err(Rejection::MergedAlready),
+                None => Ok(Decision::nothing()),
+            },
             (State::Erased { .. }, _) => Err(Rejection::Erased),
             (_, Command::Erase { ground }) => Ok(Decision::one(ContactEvent::Erased { ground })),
             (_, Command::Readmit { .. }) => Err(Rejection::NotErased),
@@ -353,9 +359,9 @@ impl Decider for Contact {
 
     fn evolve(state: &mut State, event: &ContactEvent, past: &Past<'_>) {
         match (&mut *state, event) {
-            (State::Erased { readmitted, .. }, event) => {
-                *readmitted |= matches!(event, ContactEvent::Readmitted { .. });
-            }
+            (State::Erased { readmitted, .. }, ContactEvent::Readmitted { .. }) => *readmitted = true,
+            (State::Erased { into, .. }, ContactEvent::Unmerged { .. }) => *into = None,
+            (State::Erased { .. }, _) => {}
             (_, ContactEvent::Erased { .. }) => {
                 let into = match state {
                     State::Known(contact) => contact.merging.counts_as(),
@@ -911,6 +917,18 @@ mod tests {
             .then_nothing()
             .when("rename", json!({"name": "Anna"}))
             .then_refused("voided");
+    }
+
+    #[test]
+    fn whoever_was_erased_is_unmerged_all_the_same() {
+        let merged = ContactEvent::Merged { into: BEN, evidence: Vec::new(), looked_up: Vec::new() };
+        given::<Contact>(&[registered(), merged, ContactEvent::Erased { ground: ErasureGround::Request }])
+            .when("unmerge", json!({"from": ME}))
+            .then_refused("merged-already")
+            .when("unmerge", json!({"from": BEN}))
+            .then(&[ContactEvent::Unmerged { from: BEN }])
+            .when("unmerge", json!({"from": BEN}))
+            .then_nothing();
     }
 
     #[test]
