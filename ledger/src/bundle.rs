@@ -115,8 +115,11 @@ pub struct Proven {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BundleError {
     /// It is not a bundle.
-    #[error("this is not a bundle of the form {FORMAT}: {0}")]
+    #[error("this is not a bundle of the form {FORMAT}: {}", .0.escape_debug())]
     Malformed(String),
+    /// It shows nothing.
+    #[error("it holds no event, so there is nothing to prove")]
+    Empty,
     /// Its checkpoint is not signed by the key.
     #[error("its checkpoint proves nothing: {0}")]
     Checkpoint(#[from] NoteError),
@@ -232,6 +235,9 @@ impl Bundle {
     /// Verifies every event with a public key and nothing else.
     pub fn verify(&self, key: &Verifier) -> Result<Proven, BundleError> {
         let checkpoint = Checkpoint::open(&self.checkpoint, key)?;
+        if self.events.is_empty() {
+            return Err(BundleError::Empty);
+        }
         let mut hasher = LeafHasher::default();
         let mut last = 0;
         let mut streams = std::collections::BTreeMap::<&str, Vec<u64>>::new();

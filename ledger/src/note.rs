@@ -143,6 +143,9 @@ impl FromStr for Verifier {
     fn from_str(text: &str) -> Result<Self, NoteError> {
         let malformed = NoteError::MalformedKey;
         // The key itself may hold plus signs, the name may not.
+        if text.trim().contains(|sign: char| sign.is_control() || sign.is_whitespace()) {
+            return Err(malformed("it holds a blank or a sign that cannot be printed"));
+        }
         let mut parts = text.trim().splitn(3, '+');
         let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(malformed("it has fewer than three parts"));

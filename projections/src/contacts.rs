@@ -69,7 +69,7 @@ impl Projection for Contacts {
     const VERSION: u32 = 2;
     const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Auditor];
     const SHOWS: Shows = Shows::People;
-    const PERSONAL_PARAMETERS: &'static [&'static str] = &["name", "email", "identity"];
+    const PERSONAL_PARAMETERS: &'static [&'static str] = &["name", "email", "platform", "identity"];
     const KINDS: &'static [Kind] = &[Kind::Contact];
     // A personal column is never NULL, so that emptying it cannot turn what is absent into what is forgotten:
     // `named` and `proven` say whether something was given. Links of identities are kept as they came, because

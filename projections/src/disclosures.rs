@@ -163,11 +163,16 @@ impl Projection for Disclosures {
     }
 }
 
-/// The ids that a query string names.
+/// The contacts that a query string names.
 fn ids_in(query: &str) -> impl Iterator<Item = Uuid> {
-    query.split(['&', '=', '/']).filter_map(|part| {
-        // `contact-<uuid>` names a stream.
-        let id = part.len().checked_sub(36).and_then(|begin| part.get(begin..))?;
+    query.split('&').filter_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        let id = match name {
+            "contact" | "id" | "subject" | "donor" => value,
+            "stream" => value.strip_prefix("contact-").or_else(|| value.strip_prefix("contact%2F"))?,
+            // Another thing: who it is about is named beside, or the question is asked again.
+            _ => return None,
+        };
         Uuid::parse_str(id).ok()
     })
 }
@@ -204,7 +209,7 @@ mod tests {
             .happened("2026-01-01", 1, recorded(&format!("id={ANN}"), 1, &[]))
             .happened("2026-01-02", 2, recorded("tag=vip", 12, &[]))
             .happened("2026-01-03", 3, recorded("", 2, &[ANN, Uuid::from_u128(8)]))
-            .happened("2026-01-04", 4, recorded(&format!("stream=deal-{ANN}"), 0, &[]))
+            .happened("2026-01-04", 4, recorded(&format!("stream=contact-{ANN}"), 0, &[]))
             .then(&format!("contact={ANN}"), |view| assert_eq!(positions(&view), [4, 3, 1]))
             .then(&format!("contact={}", Uuid::from_u128(8)), |view| assert_eq!(positions(&view), [3]))
             .then("listed=true", |view| assert_eq!(positions(&view), [2]))

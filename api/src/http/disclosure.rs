@@ -4,7 +4,7 @@
 use axum::http::HeaderMap;
 use commands::{Body, Command, Sender};
 use domain::{
-    Kind, Position, Role,
+    Kind, Position, Role, StreamId,
     disclosure::{Manner, Purpose},
 };
 use projections::{Description, Shows};
@@ -19,6 +19,8 @@ pub(super) const PURPOSE: &str = "rapport-purpose";
 pub(super) const MANNER: &str = "rapport-manner";
 /// How many contacts one disclosure names.
 const NAMED: usize = 1_000;
+/// How many events of one thing are looked through for those whom it concerns: as many as a stream holds.
+const EVENTS_OF_ONE: usize = 10_000;
 
 /// What is about to be shown.
 pub(super) struct Showing<'a> {
@@ -81,17 +83,35 @@ pub(super) fn of_view<'a>(
     }
     let answer: Value = serde_json::from_str(answer).unwrap_or_default();
     let rows = answer["rows"].as_array();
-    let (open, personal): (Vec<&str>, Vec<&str>) = query
-        .split('&')
-        .filter(|pair| !pair.is_empty() && !pair.starts_with("after="))
-        .partition(|pair| !view.personal_parameters.contains(&pair.split('=').next().unwrap_or_default()));
+    // Parsed as the view parses it: however a name is written, it is the same parameter.
+    let pairs: Vec<(String, String)> = serde_html_form::from_str(query).unwrap_or_default();
+    let (open, personal): (Vec<_>, Vec<_>) = pairs
+        .into_iter()
+        .filter(|(name, _)| name != "after")
+        .partition(|(name, _)| !view.personal_parameters.contains(&name.as_str()));
+    let query = serde_html_form::to_string(&open).unwrap_or_default();
     let mut shown = Vec::new();
     if !personal.is_empty() {
         let ids = rows.into_iter().flatten().chain([&answer]).filter_map(|row| row["id"].as_str());
         shown = ids.filter_map(|id| Uuid::parse_str(id).ok()).take(NAMED).collect();
     }
     let rows = rows.map_or(1, |rows| rows.len() as u64);
-    Some(Showing { view: view.name, query: open.join("&"), position, rows, shown })
+    Some(Showing { view: view.name, query, position, rows, shown })
+}
+
+/// The contacts whom one thing concerns, where a question is about one that is no contact itself: its answer tells
+/// of them without their ids.
+async fn concerned(app: &App, query: &str) -> Result<Vec<Uuid>, Problem> {
+    let about = query.split('&').find_map(|pair| pair.strip_prefix("stream=")?.parse::<StreamId>().ok());
+    let Some(stream) = about.filter(|stream| stream.kind != Kind::Contact) else { return Ok(Vec::new()) };
+    let events = app.rapport.store.read_stream(stream, 0, EVENTS_OF_ONE).await;
+    let events = events.map_err(|error| Problem::unavailable(error.to_string()))?;
+    let mut shown: Vec<Uuid> =
+        events.into_iter().flat_map(|event| event.subjects).map(|contact| contact.0).collect();
+    shown.sort_unstable();
+    shown.dedup();
+    shown.truncate(NAMED);
+    Ok(shown)
 }
 
 /// Each disclosure is a thing of its own.
@@ -110,7 +130,10 @@ pub(super) async fn record(
     let size = app.rapport.store.size_at(showing.position).await;
     let size = size.map_err(|error| Problem::unavailable(error.to_string()))?;
     let Intent { manner, purpose } = intent;
-    let Showing { view, query, rows, shown, .. } = showing;
+    let Showing { view, query, rows, mut shown, .. } = showing;
+    if shown.is_empty() {
+        shown = concerned(app, &query).await?;
+    }
     let query = Some(query).filter(|query| !query.is_empty());
     let fields = json!({
         "role": caller.role, "purpose": purpose, "manner": manner, "view": view, "query": query, "size": size,

@@ -182,6 +182,24 @@ async fn follow(
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 
+impl Drop for Feed {
+    /// What was shown since it was last recorded, however the feed ends.
+    fn drop(&mut self) {
+        let Some(intent) = self.intent.filter(|_| self.rows > 0) else { return };
+        let (app, caller, rows) = (self.app.clone(), self.caller.clone(), self.rows);
+        let (since, position) = (std::mem::take(&mut self.shown), Position(self.query.from));
+        // A feed lives inside the runtime that serves it.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let showing = since.showing(position, rows);
+                if let Err(problem) = disclosure::record(&app, &caller, intent, showing).await {
+                    tracing::error!(detail = problem.detail, "the end of a feed could not be recorded");
+                }
+            });
+        }
+    }
+}
+
 impl Feed {
     /// Records what was shown since the last time, and where it goes on from.
     async fn record(&mut self) -> Result<(), Problem> {

@@ -156,7 +156,16 @@ pub(super) async fn why(
     let WhyQuery { after, field, as_of, known_at } = read_query(query.as_deref())?;
     let subject = Subject { thing, ..moments(&app, as_of.as_deref(), known_at.as_deref()).await? };
     let seen = Seen::now(&app, &caller, &headers)?;
-    let why = app.rapport.views.why(subject, &field, after.map(Position)).await?;
+    let why = match app.rapport.views.why(subject, &field, after.map(Position)).await {
+        Ok(why) => why,
+        Err(error) => {
+            // The answer to a field that there is not names those that there are.
+            if matches!(error, AskError::View(_)) {
+                seen.record(&app, &caller, subject.query(), 1, Vec::new()).await?;
+            }
+            return Err(error.into());
+        }
+    };
     seen.record(&app, &caller, subject.query(), 1 + why.earlier.len(), Vec::new()).await?;
     Ok(Json(why))
 }
