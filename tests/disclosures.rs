@@ -72,7 +72,7 @@ async fn reading_who_has_read_makes_no_more_of_it() {
 async fn what_was_looked_for_is_recorded_without_anything_personal() {
     let folder = tempfile::tempdir().unwrap();
     let house = house(folder.path()).await;
-    for query in ["name=Markerson&form=person", "name=markers", "form=person&name=ann"] {
+    for query in ["name=Markerson&form=person", "n%61me=markers", "form=person&name=ann"] {
         let ask = Ask::new("POST", "/views/contacts", format!("{query}&after={}", house.head()));
         house.ask_as(Role::Auditor, ask).await.good();
     }
@@ -119,6 +119,27 @@ async fn files_feeds_and_purposes_are_recorded() {
         let refused = house.ask_as(Role::Auditor, Ask::get("/views/contacts").header(name, value)).await;
         assert_eq!((refused.status, refused.json()["field"].as_str()), (400, Some(name)));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_a_thing_concerns_was_seen_by_whoever_read_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = house(folder.path()).await;
+    let gathering = id(Kind::Gathering, 1);
+    let schedule =
+        json!({ "schedule": { "name": "Dinner", "type": "dinner", "starts_at": "2026-01-01T18:00:00Z" } });
+    house.command(Kind::Gathering, gathering, schedule).await;
+    let attend = json!({ "attend": { "contact": id(Kind::Contact, 2), "method": "scan" } });
+    house.command(Kind::Gathering, gathering, attend).await;
+    let seen = |contact: u64| format!("contact={}", id(Kind::Contact, contact));
+    for path in
+        [format!("/history/gathering/{gathering}"), format!("/views/history?stream=gathering/{gathering}")]
+    {
+        asked(&house, Role::Auditor, &path).await;
+    }
+    let of = |rows: Value| rows["rows"].as_array().unwrap().len();
+    assert_eq!(of(house.view("disclosures", &seen(2)).await), 2);
+    assert_eq!(of(house.view("disclosures", &seen(1)).await), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

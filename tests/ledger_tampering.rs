@@ -372,3 +372,67 @@ fn what_is_younger_than_the_last_checkpoint_is_counted_and_not_claimed() {
     assert!(sound, "also while the log is in use: {answer}");
     assert_eq!((&answer["covered"], &answer["younger"]), (&EVENTS.into(), &7.into()));
 }
+
+#[test]
+fn checkpoints_that_were_taken_away_do_not_make_an_altered_log_good() {
+    let folder = attacked(|folder| {
+        let file = folder.join("ledger/checkpoints");
+        let text = fs::read_to_string(&file).unwrap();
+        // The first checkpoint signs an empty log: six lines.
+        let first: String = text.split_inclusive('\n').take(6).collect();
+        fs::write(&file, first).unwrap();
+        let sql = "UPDATE events SET actor = 'member:bob' WHERE position = 1164";
+        Connection::open(folder.join("log.sqlite")).unwrap().execute_batch(sql).unwrap();
+    });
+    found(&folder, "not_hashed", 1_164);
+    // Nor does it become good by being opened: nothing more is signed.
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (store, keeper) = open(folder.path(), runtime.handle());
+    assert!(runtime.block_on(keeper.sign()).unwrap().is_none());
+    assert!(keeper.state().trouble.unwrap().contains("event 1164"));
+    drop((keeper, store));
+    found(&folder, "not_hashed", 1_164);
+}
+
+#[test]
+fn events_cut_off_that_were_hashed_and_not_signed_are_missed() {
+    let folder = attacked(|folder| {
+        let file = folder.join("ledger/checkpoints");
+        let text = fs::read_to_string(&file).unwrap();
+        let two: String = text.split_inclusive('\n').take(12).collect();
+        fs::write(&file, two).unwrap();
+        let sql = "DELETE FROM events WHERE position > 99990";
+        Connection::open(folder.join("log.sqlite")).unwrap().execute_batch(sql).unwrap();
+    });
+    let (sound, answer) = verified(folder.path(), &[]);
+    assert!(!sound);
+    assert_eq!((&answer["fault"]["kind"], &answer["fault"]["held"]), (&"cut_off".into(), &99_990.into()));
+}
+
+#[test]
+fn shifted_positions_are_found() {
+    let down = "UPDATE events SET position = position - 1 WHERE position <= 4000";
+    assert_eq!(found(&with_sql(down), "shifted", 1)["fault"]["position"], 0);
+    let up = "UPDATE events SET position = -position - 100000 WHERE position > 4000;
+        UPDATE events SET position = -position WHERE position < 0;";
+    assert_eq!(found(&with_sql(up), "shifted", 4_001)["fault"]["position"], 104_001);
+}
+
+#[test]
+fn a_log_with_other_tables_proves_nothing_and_is_not_served() {
+    for sql in [
+        "ALTER TABLE events RENAME TO kept; CREATE VIEW events AS SELECT * FROM kept;",
+        "CREATE TRIGGER late AFTER INSERT ON events BEGIN DELETE FROM events WHERE position = 1; END;",
+        "ALTER TABLE events ADD COLUMN remark TEXT;",
+    ] {
+        let folder = with_sql(sql);
+        let output = run(folder.path(), &["verify"]);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && errors.contains("its tables are not those of a log"), "{errors}");
+        let output = run(folder.path(), &["serve", "--listen", "127.0.0.1:0"]);
+        assert!(!output.status.success(), "{sql}");
+    }
+    let folder = with_sql("UPDATE log SET id = zeroblob(16)");
+    let output = run(folder.path(), &["verify"]);
+    assert!(!output.status.success());
+}

@@ -68,14 +68,6 @@ impl Hashes {
         Ok(size)
     }
 
-    /// Cuts off whatever goes beyond the first `size` leaves.
-    pub(crate) fn cut(&self, size: u64) -> io::Result<()> {
-        for (kept, file) in self.files.iter().enumerate() {
-            file.set_len((size >> level(kept)) * BYTES)?;
-        }
-        Ok(())
-    }
-
     /// Makes what is written durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.files.iter().try_for_each(File::sync_data)
@@ -204,14 +196,12 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_that_was_cut_grows_again_to_the_same() {
+    fn a_tree_that_is_taken_up_in_its_middle_grows_again_to_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let hashes = Hashes::open(folder.path(), true).unwrap();
         let mut growth = Growth::default();
         leaves(1_000).for_each(|leaf| growth.push(leaf));
         growth.write(&hashes).unwrap();
-        hashes.cut(300).unwrap();
-        assert_eq!(hashes.size().unwrap(), 300);
         let mut again = Growth::after(&hashes, 300).unwrap();
         leaves(1_000).skip(300).for_each(|leaf| again.push(leaf));
         again.write(&hashes).unwrap();

@@ -39,6 +39,10 @@ struct Growing {
     checkpoints: File,
     /// How much of the file of checkpoints is whole.
     length: u64,
+    /// How many events an earlier run had hashed.
+    hashed: u64,
+    /// The first event that is not what an earlier run had hashed.
+    differs: Option<u64>,
 }
 
 /// A checkpoint with the note that it was read from.
@@ -150,8 +154,8 @@ impl Ledger {
         if signed.as_ref().is_some_and(|signed| signed.checkpoint.root != growth.frontier().root()) {
             return Err(LedgerError::Damaged);
         }
-        hashes.cut(size).map_err(fail(folder))?;
-        let mut growing = Growing { growth, checkpoints, length };
+        // What was hashed and not signed stays until it is hashed again, and must come out the same.
+        let mut growing = Growing { growth, checkpoints, length, hashed: found, differs: None };
         let signed = match signed {
             Some(signed) => Arc::new(signed),
             None => Arc::new(growing.sign(&hashes, &signer).map_err(fail(&file))?),
@@ -177,6 +181,7 @@ impl Ledger {
     /// Adds leaves and writes their hashes. After an error they are added and wait to be written.
     pub(crate) fn add(&self, leaves: &[Hash]) -> io::Result<()> {
         let mut growing = self.growing();
+        growing.compare(&self.hashes, leaves)?;
         for leaf in leaves {
             growing.growth.push(*leaf);
         }
@@ -186,6 +191,7 @@ impl Ledger {
     /// Signs the tree as it is and keeps the checkpoint; the last one where nothing was added since.
     pub(crate) fn sign(&self) -> io::Result<Arc<Signed>> {
         let mut growing = self.growing();
+        growing.compare(&self.hashes, &[])?;
         let last = self.signed();
         if last.checkpoint.size == growing.growth.frontier().size() {
             return Ok(last);
@@ -253,6 +259,25 @@ impl Ledger {
 }
 
 impl Growing {
+    /// Refuses what is not the event that an earlier run had hashed in its place. What a power cut has torn is empty.
+    fn compare(&mut self, hashes: &Hashes, leaves: &[Hash]) -> io::Result<()> {
+        let size = self.growth.frontier().size();
+        for (index, leaf) in (size..self.hashed).zip(leaves) {
+            let known = merkle::Nodes::node(hashes, 0, index)?;
+            if known != *leaf && known != [0; 32] {
+                self.differs = Some(index + 1);
+                break;
+            }
+        }
+        match self.differs {
+            Some(number) => Err(io::Error::other(format!(
+                "event {number} is not the one that was hashed when it was recorded, so nothing more is signed: run \
+                 `rapport verify`"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     fn sign(&mut self, hashes: &Hashes, signer: &Signer) -> io::Result<Signed> {
         debug_assert!(hashes.size().is_ok_and(|size| size >= self.growth.frontier().size()));
         let frontier = self.growth.frontier();
@@ -351,6 +376,16 @@ mod tests {
         assert_eq!((again.size(), &again.signed()), (300, &signed));
         again.add(&leaves(1_000)).unwrap();
         assert_eq!(again.sign().unwrap().checkpoint.size, 1_300);
+        drop(again);
+        // What was hashed and never signed is not passed over when it has become another.
+        let again = Ledger::open(folder.path(), signer()).unwrap();
+        again.add(&leaves(2)).unwrap();
+        drop(again);
+        let again = Ledger::open(folder.path(), signer()).unwrap();
+        assert!(again.add(&[leaf_hash(b"another")]).is_err());
+        assert!(again.sign().is_err() && again.add(&leaves(1)).is_err(), "it goes on all the same");
+        drop(again);
+        let again = Ledger::open(folder.path(), signer()).unwrap();
         let path = again.consistency(300, 1_300).unwrap();
         assert!(proves_consistency(
             300,

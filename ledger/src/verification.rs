@@ -76,6 +76,24 @@ pub enum Fault {
         /// Which event of the ledger stands there.
         instead: u64,
     },
+    /// An event lies at another position than its number.
+    #[error(
+        "event {number} lies at position {position}: positions were shifted, so that what names a position means another event"
+    )]
+    Shifted {
+        /// Which event.
+        number: u64,
+        /// Where it lies.
+        position: u64,
+    },
+    /// An event is not the one that was hashed, though nothing of that was signed.
+    #[error(
+        "event {number} is not signed, and it is not the event that was hashed when it was recorded: it was altered, or checkpoints were taken away"
+    )]
+    NotHashed {
+        /// Which event.
+        number: u64,
+    },
     /// A row of the log is no event.
     #[error("event {number} cannot be read: {reason}")]
     Unreadable {
@@ -179,6 +197,8 @@ pub struct Verification {
     key: Verifier,
     awaited: VecDeque<Awaited>,
     signed: u64,
+    /// How many events the ledger has hashed, signed or not.
+    hashed: u64,
     /// The files of the ledger from below, read along.
     kept: Vec<(u32, BufReader<File>)>,
     hasher: LeafHasher,
@@ -222,6 +242,7 @@ impl Verification {
             key,
             awaited: awaited.into(),
             signed,
+            hashed: held,
             kept,
             hasher: LeafHasher::default(),
             frontier: Frontier::default(),
@@ -234,6 +255,11 @@ impl Verification {
         };
         begun.meet_checkpoints();
         Ok(begun)
+    }
+
+    /// The name of the log that the checkpoints sign.
+    pub fn origin(&self) -> &str {
+        self.key.name()
     }
 
     /// Takes the next event, in the order of the log; whether there is any sense in going on.
@@ -258,6 +284,16 @@ impl Verification {
             self.compare_with_ledger(leaf, index);
         } else {
             self.frontier.push(leaf, |_, _, _| {});
+            // What a power cut has torn is empty.
+            let hashed = (index >= self.signed && index < self.hashed).then(|| self.hash_of(index)).flatten();
+            if self.suspect.is_none() && hashed.is_some_and(|hash| hash != leaf && hash != [0; 32]) {
+                self.fault = Some(Fault::NotHashed { number: index + 1 });
+                return false;
+            }
+        }
+        if self.suspect.is_none() && self.altered_node.is_none() && stored.position.0 != index + 1 {
+            self.fault = Some(Fault::Shifted { number: index + 1, position: stored.position.0 });
+            return false;
         }
         if let Some(suspect) = &mut self.suspect
             && suspect.seen.len() <= LOOKAHEAD
@@ -276,6 +312,12 @@ impl Verification {
             self.fault = match (&self.suspect, self.awaited.front()) {
                 (Some(suspect), _) => Some(self.judge(suspect)),
                 (None, Some(next)) => Some(cut_off(events, next)),
+                (None, None)
+                    if events < self.hashed && self.hash_of(events).is_some_and(|hash| hash != [0; 32]) =>
+                {
+                    let which = "the ledger, which hashed every event as it was recorded,".to_owned();
+                    Some(Fault::CutOff { which, held: events, signed: self.hashed })
+                }
                 (None, None) => None,
             };
         }
@@ -363,9 +405,11 @@ impl Verification {
     }
 
     fn ledger_leaf(&self, index: u64) -> Option<Hash> {
-        if index >= self.signed {
-            return None;
-        }
+        if index < self.signed { self.hash_of(index) } else { None }
+    }
+
+    /// The hash that the ledger holds of an event, signed or not.
+    fn hash_of(&self, index: u64) -> Option<Hash> {
         let hashes = Hashes::open_to_read(&self.folder).ok()?;
         crate::merkle::Nodes::node(&hashes, 0, index).ok()
     }

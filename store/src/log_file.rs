@@ -76,6 +76,10 @@ impl LogFile {
         let connection = Connection::open(path).map_err(fail)?;
         prepare(&connection, options).map_err(fail)?;
         connection.execute_batch(SCHEMA).map_err(fail)?;
+        if !Self::has_its_own_tables(&connection).map_err(fail)? {
+            let reason = "its tables are not those of a log".to_owned();
+            return Err(OpenError::Unreadable { file: path.to_owned(), reason });
+        }
         let found: Option<[u8; 16]> =
             connection.query_row("SELECT id FROM log", [], |row| row.get(0)).optional().map_err(fail)?;
         match found {
@@ -86,6 +90,20 @@ impl LogFile {
             Some(_) => return Err(OpenError::AnotherLog(path.to_owned())),
         }
         Ok(Self { connection })
+    }
+
+    /// Whether the file holds the tables of a log, word for word, and nothing else: a view in the place of a table
+    /// could show one thing to whoever verifies and another to whoever serves.
+    pub(crate) fn has_its_own_tables(connection: &Connection) -> rusqlite::Result<bool> {
+        let tables = |connection: &Connection| -> rusqlite::Result<Vec<(String, String, Option<String>)>> {
+            let mut statement =
+                connection.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name")?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            rows.collect()
+        };
+        let fresh = Connection::open_in_memory()?;
+        fresh.execute_batch(SCHEMA)?;
+        Ok(tables(connection)? == tables(&fresh)?)
     }
 
     /// Opens the log again after it failed, and makes certain that what it says is on the disk.

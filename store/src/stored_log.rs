@@ -5,9 +5,10 @@ use std::path::Path;
 
 use domain::{BadEvent, Position, Stored};
 use rusqlite::{Connection, OpenFlags};
+use uuid::Uuid;
 
 use crate::{
-    log_file::{COLUMNS, keep_plans},
+    log_file::{COLUMNS, LogFile, keep_plans},
     open_error::OpenError,
     stored,
 };
@@ -33,10 +34,22 @@ impl StoredLog {
             connection.busy_timeout(std::time::Duration::from_secs(5))?;
             connection.pragma_update(None, "mmap_size", 1_i64 << 33)?;
             keep_plans(&connection)?;
-            connection.query_row("SELECT count(*) FROM (SELECT 1 FROM log LIMIT 1)", [], |_| Ok(()))?;
-            Ok(connection)
+            Ok((LogFile::has_its_own_tables(&connection)?, connection))
         };
-        Ok(Self { connection: connect().map_err(OpenError::database(&path))? })
+        let (is_whole, connection) = connect().map_err(OpenError::database(&path))?;
+        if !is_whole {
+            let reason = "its tables are not those of a log, so nothing in it is proven".to_owned();
+            return Err(OpenError::Unreadable { file: path, reason });
+        }
+        Ok(Self { connection })
+    }
+
+    /// The id that the log was given when it was made; none where there is not exactly one.
+    pub fn log_id(&self) -> Option<Uuid> {
+        let sql = "SELECT min(id), count(*) FROM log";
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?));
+        let found = self.connection.query_row(sql, [], read).ok();
+        found.filter(|(_, count)| *count == 1).map(|(id, _)| Uuid::from_bytes(id))
     }
 
     /// About how many events there are.

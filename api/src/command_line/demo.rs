@@ -1,6 +1,9 @@
 //! `rapport demo`.
 
-use std::{fs, net::SocketAddr, path::Path, process::ExitCode, sync::Arc};
+use std::{
+    fs, io::Write as _, net::SocketAddr, os::unix::fs::OpenOptionsExt as _, path::Path, process::ExitCode,
+    sync::Arc,
+};
 
 use anyhow::{Context as _, bail};
 use axum::http::{Method, StatusCode};
@@ -141,7 +144,9 @@ fn read(mark: &Path) -> anyhow::Result<Option<Mark>> {
 
 fn write(path: &Path, mark: &Mark) -> anyhow::Result<()> {
     let beside = path.with_extension("new");
-    fs::write(&beside, serde_json::to_vec(mark)?)?;
+    let mut file =
+        fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
+    file.write_all(&serde_json::to_vec(mark)?)?;
     Ok(fs::rename(beside, path)?)
 }
 

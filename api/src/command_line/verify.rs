@@ -55,6 +55,8 @@ impl Verify {
         for file in &self.checkpoint {
             let note =
                 fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+            // However it was pasted: the ends of lines are those of a note, and the last one is there.
+            let note = note.replace("\r\n", "\n").trim().to_owned() + "\n";
             outside.push((file.display().to_string(), note));
         }
         let folder = shared.data.join("ledger");
@@ -73,6 +75,10 @@ impl Verify {
             }
         };
         let log = StoredLog::open(&shared.data)?;
+        let origin = log.log_id().map(|id| format!("rapport/{id}"));
+        if origin.as_deref() != Some(verification.origin()) {
+            bail!("NOT PROVEN: the log is not the one that the ledger signs, {}", verification.origin());
+        }
         let bar = log_bar("verifying");
         bar.set_length(log.length());
         let mut count = 0;
@@ -86,7 +92,8 @@ impl Verify {
         bar.finish_and_clear();
         let report = verification.end();
         let seconds = begun.elapsed().as_secs_f64();
-        let sound = report.fault.is_none();
+        // Where nothing is signed nothing is proven, whatever may be the reason.
+        let sound = report.fault.is_none() && (report.covered > 0 || report.events == 0);
         self.tell(&serde_json::to_value(&report)?, || in_words(&report, seconds, !outside.is_empty()), sound)
     }
 

@@ -102,7 +102,9 @@ pub(super) fn of_view<'a>(
 /// The contacts whom one thing concerns, where a question is about one that is no contact itself: its answer tells
 /// of them without their ids.
 async fn concerned(app: &App, query: &str) -> Result<Vec<Uuid>, Problem> {
-    let about = query.split('&').find_map(|pair| pair.strip_prefix("stream=")?.parse::<StreamId>().ok());
+    let pairs: Vec<(String, String)> = serde_html_form::from_str(query).unwrap_or_default();
+    let about = pairs.iter().find(|(name, _)| name == "stream");
+    let about = about.and_then(|(_, stream)| stream.parse::<StreamId>().ok());
     let Some(stream) = about.filter(|stream| stream.kind != Kind::Contact) else { return Ok(Vec::new()) };
     let events = app.rapport.store.read_stream(stream, 0, EVENTS_OF_ONE).await;
     let events = events.map_err(|error| Problem::unavailable(error.to_string()))?;
