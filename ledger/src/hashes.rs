@@ -16,6 +16,8 @@ use crate::merkle::{Frontier, Hash, Nodes, node_hash};
 const EVERY: u32 = 4;
 /// How many levels are kept: enough for 2^39 events.
 const KEPT: usize = 9;
+/// What stands where a power cut has torn a file: nothing was written there.
+pub(crate) const TORN: Hash = [0; 32];
 /// The size of a hash in its file.
 const BYTES: u64 = size_of::<Hash>() as u64;
 
@@ -155,11 +157,12 @@ fn level(kept: usize) -> u32 {
     u32::try_from(kept).unwrap_or(u32::MAX) * EVERY
 }
 
-/// The level of the tree in each file, with its file's name, for whoever compares them.
+/// The level of the tree in each file, from below.
 pub(crate) fn kept_levels() -> impl Iterator<Item = u32> {
     (0..KEPT).map(level)
 }
 
+/// The n-th file.
 pub(crate) fn path(folder: &Path, kept: usize) -> PathBuf {
     folder.join(format!("hashes-{:02}", level(kept)))
 }

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     checkpoint::Checkpoint,
-    hashes::{Growth, Hashes},
+    hashes::{self, Growth, Hashes},
     merkle::{self, Hash, Remembered},
     note::{NoteError, Signer, Verifier},
     tile::{Tile, WIDTH},
@@ -128,7 +128,8 @@ impl Ledger {
         Self::open(folder, signer)
     }
 
-    /// Opens the ledger of a log. Hashes that were never signed are left off: they are made again from the log.
+    /// Opens the ledger of a log, and goes on from its last checkpoint. Hashes that were never signed are made again
+    /// from the log, and must come out as they stand.
     pub fn open(folder: &Path, signer: Signer) -> Result<Self, LedgerError> {
         let fail = LedgerError::io;
         let key = read_key(folder)?;
@@ -259,12 +260,12 @@ impl Ledger {
 }
 
 impl Growing {
-    /// Refuses what is not the event that an earlier run had hashed in its place. What a power cut has torn is empty.
-    fn compare(&mut self, hashes: &Hashes, leaves: &[Hash]) -> io::Result<()> {
+    /// Refuses what is not the event that an earlier run had hashed in its place.
+    fn compare(&mut self, kept: &Hashes, leaves: &[Hash]) -> io::Result<()> {
         let size = self.growth.frontier().size();
         for (index, leaf) in (size..self.hashed).zip(leaves) {
-            let known = merkle::Nodes::node(hashes, 0, index)?;
-            if known != *leaf && known != [0; 32] {
+            let known = merkle::Nodes::node(kept, 0, index)?;
+            if known != *leaf && known != hashes::TORN {
                 self.differs = Some(index + 1);
                 break;
             }

@@ -16,10 +16,10 @@ use serde::Serialize;
 
 use crate::{
     checkpoint::Checkpoint,
-    hashes::{self, Hashes},
+    hashes::{Hashes, TORN, kept_levels, path},
     keeping::{CHECKPOINTS, LedgerError, read_key},
     leaf::LeafHasher,
-    merkle::{Frontier, Hash},
+    merkle::{Frontier, Hash, Nodes as _},
     note::{NoteError, Verifier},
 };
 
@@ -199,6 +199,8 @@ pub struct Verification {
     signed: u64,
     /// How many events the ledger has hashed, signed or not.
     hashed: u64,
+    /// Its hashes, for those that are looked up.
+    hashes: Hashes,
     /// The files of the ledger from below, read along.
     kept: Vec<(u32, BufReader<File>)>,
     hasher: LeafHasher,
@@ -226,13 +228,13 @@ impl Verification {
             awaited.push(Awaited { checkpoint: opened, which, is_outside: true });
         }
         awaited.sort_by_key(|awaited| awaited.checkpoint.size);
-        let held = Hashes::open_to_read(folder).and_then(|hashes| hashes.size());
-        let held = held.map_err(|error| missing(LedgerError::io(folder)(error)))?;
+        let opened = Hashes::open_to_read(folder).and_then(|hashes| Ok((hashes.size()?, hashes)));
+        let (held, hashes) = opened.map_err(|error| missing(LedgerError::io(folder)(error)))?;
         if held < signed {
             return Err(Fault::LedgerCutOff { held, signed });
         }
-        let kept = hashes::kept_levels().enumerate().map(|(number, level)| {
-            let file = File::open(hashes::path(folder, number));
+        let kept = kept_levels().enumerate().map(|(number, level)| {
+            let file = File::open(path(folder, number));
             file.map(|file| (level, BufReader::with_capacity(1 << 16, file)))
         });
         let kept = kept.collect::<io::Result<_>>();
@@ -243,6 +245,7 @@ impl Verification {
             awaited: awaited.into(),
             signed,
             hashed: held,
+            hashes,
             kept,
             hasher: LeafHasher::default(),
             frontier: Frontier::default(),
@@ -284,9 +287,8 @@ impl Verification {
             self.compare_with_ledger(leaf, index);
         } else {
             self.frontier.push(leaf, |_, _, _| {});
-            // What a power cut has torn is empty.
             let hashed = (index >= self.signed && index < self.hashed).then(|| self.hash_of(index)).flatten();
-            if self.suspect.is_none() && hashed.is_some_and(|hash| hash != leaf && hash != [0; 32]) {
+            if self.suspect.is_none() && hashed.is_some_and(|hash| hash != leaf && hash != TORN) {
                 self.fault = Some(Fault::NotHashed { number: index + 1 });
                 return false;
             }
@@ -313,7 +315,7 @@ impl Verification {
                 (Some(suspect), _) => Some(self.judge(suspect)),
                 (None, Some(next)) => Some(cut_off(events, next)),
                 (None, None)
-                    if events < self.hashed && self.hash_of(events).is_some_and(|hash| hash != [0; 32]) =>
+                    if events < self.hashed && self.hash_of(events).is_some_and(|hash| hash != TORN) =>
                 {
                     let which = "the ledger, which hashed every event as it was recorded,".to_owned();
                     Some(Fault::CutOff { which, held: events, signed: self.hashed })
@@ -410,13 +412,12 @@ impl Verification {
 
     /// The hash that the ledger holds of an event, signed or not.
     fn hash_of(&self, index: u64) -> Option<Hash> {
-        let hashes = Hashes::open_to_read(&self.folder).ok()?;
-        crate::merkle::Nodes::node(&hashes, 0, index).ok()
+        self.hashes.node(0, index).ok()
     }
 
     /// The number of the event that was recorded with this leaf, wherever it is.
     fn number_of(&self, leaf: &Hash) -> Option<u64> {
-        let file = File::open(hashes::path(&self.folder, 0)).ok()?;
+        let file = File::open(path(&self.folder, 0)).ok()?;
         let mut leaves = BufReader::with_capacity(1 << 20, file);
         let mut found = [0; 32];
         for number in 1..=self.signed {
