@@ -8,5 +8,6 @@ pub mod http;
 pub mod rapport;
 pub mod server;
 pub mod tokens;
+mod whole_file;
 
 pub use rapport::Rapport;

@@ -2,9 +2,7 @@
 
 use std::{
     collections::HashMap,
-    fs::{self, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    fs, io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError, RwLock},
 };
@@ -13,6 +11,8 @@ use chrono::{DateTime, Utc};
 use domain::Role;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+use crate::whole_file;
 
 /// How many tokens there may be, living and revoked.
 const LIMIT: usize = 10_000;
@@ -127,15 +127,7 @@ impl Tokens {
 
     /// Writes the file whole before anything changes in memory.
     fn keep(&self, all: &mut Vec<Token>, changed: Vec<Token>) -> Result<(), TokenError> {
-        let beside = self.file.with_extension("new");
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-        file.write_all(&serde_json::to_vec_pretty(&changed)?)?;
-        file.sync_all()?;
-        fs::rename(&beside, &self.file)?;
-        if let Some(folder) = self.file.parent() {
-            OpenOptions::new().read(true).open(folder)?.sync_all()?;
-        }
+        whole_file::write(&self.file, &serde_json::to_vec_pretty(&changed)?)?;
         self.index(&changed);
         *all = changed;
         Ok(())

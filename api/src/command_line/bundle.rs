@@ -1,12 +1,6 @@
 //! Writing a bundle: the history of somebody with the proof of each event.
 
-use std::{
-    fs::{self, OpenOptions},
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
-    process::ExitCode,
-};
+use std::{path::Path, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use axum::http::Method;
@@ -15,7 +9,7 @@ use ledger::bundle::{Bundle, BundledEvent, FORMAT, Meaning};
 use serde_json::{Value, json};
 
 use super::{Shared, log_bar, say, view};
-use crate::door::Door;
+use crate::{door::Door, whole_file};
 
 /// How many events are asked for at a time.
 const PAGE: usize = 1_000;
@@ -54,7 +48,7 @@ pub(super) async fn write(
     bar.finish_and_clear();
     // What cannot be verified is not handed out.
     bundle.verify(&bundle.own_key()?).context("the bundle would prove nothing: run `rapport verify`")?;
-    keep(file, &serde_json::to_vec(&bundle)?)
+    whole_file::write(file, &serde_json::to_vec(&bundle)?)
         .with_context(|| format!("{} cannot be written", file.display()))?;
     say(&format!(
         "{} events of {about} with their proofs, up to event {size} of the log: {}\n\
@@ -103,13 +97,4 @@ fn meaning(row: &Value) -> Meaning {
         reason: text("reason"),
         when: text("occurred_at").or_else(|| text("recorded_at")).unwrap_or_default(),
     }
-}
-
-/// Writes a file that only its owner may read; it is there whole or not at all.
-fn keep(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let beside = file.with_added_extension("unfinished");
-    let mut opened = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
-    opened.write_all(bytes)?;
-    opened.sync_all()?;
-    fs::rename(&beside, file)
 }

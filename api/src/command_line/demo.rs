@@ -1,9 +1,6 @@
 //! `rapport demo`.
 
-use std::{
-    fs, io::Write as _, net::SocketAddr, os::unix::fs::OpenOptionsExt as _, path::Path, process::ExitCode,
-    sync::Arc,
-};
+use std::{fs, net::SocketAddr, path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::{Context as _, bail};
 use axum::http::{Method, StatusCode};
@@ -15,7 +12,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::{Shared, bar, say, serve};
-use crate::{door::Door, rapport::Rapport};
+use crate::{door::Door, rapport::Rapport, whole_file};
 
 /// How many commands are sent at a time.
 const LINES_PER_BATCH: usize = 4_000;
@@ -143,11 +140,7 @@ fn read(mark: &Path) -> anyhow::Result<Option<Mark>> {
 }
 
 fn write(path: &Path, mark: &Mark) -> anyhow::Result<()> {
-    let beside = path.with_extension("new");
-    let mut file =
-        fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
-    file.write_all(&serde_json::to_vec(mark)?)?;
-    Ok(fs::rename(beside, path)?)
+    Ok(whole_file::write(path, &serde_json::to_vec(mark)?)?)
 }
 
 /// A token for every role. Secrets are not kept, so every start grants new ones.
