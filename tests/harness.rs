@@ -174,8 +174,8 @@ impl House {
         let rapport = open(folder).await;
         let mut tokens = HashMap::new();
         for role in Role::ALL {
-            let _ = rapport.tokens.revoke(role.name(), DateTime::UNIX_EPOCH);
-            let token = rapport.tokens.grant(role.name(), role, DateTime::UNIX_EPOCH).unwrap();
+            let _ = rapport.tokens.revoke(role.name(), DateTime::UNIX_EPOCH).await;
+            let token = rapport.tokens.grant(role.name(), role, DateTime::UNIX_EPOCH).await.unwrap();
             tokens.insert(role.name(), token);
         }
         let router = router(Arc::clone(&rapport), Trust::Tokens, CancellationToken::new());

@@ -117,8 +117,8 @@ fn everything() -> Vec<Row> {
 async fn whoever_lacks_the_right_is_refused_and_leaves_no_trace() {
     let folder = tempfile::tempdir().unwrap();
     let house = House::open(folder.path()).await;
-    let gone = house.rapport.tokens.grant("gone", Admin, DateTime::UNIX_EPOCH).unwrap();
-    house.rapport.tokens.revoke("gone", DateTime::UNIX_EPOCH).unwrap();
+    let gone = house.rapport.tokens.grant("gone", Admin, DateTime::UNIX_EPOCH).await.unwrap();
+    house.rapport.tokens.revoke("gone", DateTime::UNIX_EPOCH).await.unwrap();
     for row in everything() {
         let body = String::from_utf8_lossy(&row.ask.body).into_owned();
         let label = format!("{} {} {body}", row.ask.method, row.ask.path);

@@ -354,7 +354,7 @@ async fn what_was_forgotten_is_forgotten_here_too_but_not_that_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let house = House::open(folder.path()).await;
     told(&house).await;
-    house.rapport.embedded.keys().destroy_owned_by(ContactId(id(Kind::Contact, 1))).unwrap();
+    house.rapport.log.keys().destroy_owned_by(ContactId(id(Kind::Contact, 1))).unwrap();
     let answer = get(&house, &path(Kind::Contact, 1)).await;
     assert_eq!(changes(&rows(&answer)[2]), ["name: (erased) → (erased)"]);
     assert_eq!((&answer["name"]["forgotten"], &answer["name"]["text"]), (&json!(true), &Value::Null));

@@ -18,6 +18,10 @@ mod identity;
 mod journey;
 mod known;
 mod known_then;
+#[cfg(feature = "kurrentdb")]
+mod kurrent;
+#[cfg(feature = "kurrentdb")]
+mod kurrent_double;
 mod ledger_proofs;
 mod ledger_tampering;
 mod live_feed;

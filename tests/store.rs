@@ -20,9 +20,9 @@ mod in_a_folder {
 
     contract!(empty());
 
-    fn empty() -> (Store, TempDir) {
+    fn empty() -> Option<(Store, TempDir)> {
         let place = tempfile::tempdir().unwrap();
-        (open(place.path()), place)
+        Some((open(place.path()), place))
     }
 }
 
@@ -31,16 +31,16 @@ mod with_an_index_of_small_batches {
 
     contract!(empty());
 
-    fn empty() -> (Store, TempDir) {
+    fn empty() -> Option<(Store, TempDir)> {
         let place = tempfile::tempdir().unwrap();
-        (open_with(place.path(), small_batches()), place)
+        Some((open_with(place.path(), small_batches()), place))
     }
 }
 
 mod in_memory {
     use super::*;
 
-    contract!((EmbeddedStore::in_memory().unwrap() as Store, ()));
+    contract!(Some((EmbeddedStore::in_memory().unwrap() as Store, ())));
 }
 
 fn small_batches() -> Options {
@@ -158,8 +158,8 @@ fn a_folder_that_cannot_be_used_says_what_to_do() {
     let held = DataFolder::open(place.path()).unwrap();
     insta::assert_snapshot!(told(place.path()), @"the data folder DIR is in use by another process: stop that process, or send commands through it");
     drop(held);
-    fs::write(place.path().join("format.json"), r#"{"format":3,"log":17}"#).unwrap();
-    insta::assert_snapshot!(told(place.path()), @"the data folder DIR has format 3, and this program knows formats up to 2: use the newer program that wrote it");
+    fs::write(place.path().join("format.json"), r#"{"format":4,"log":17}"#).unwrap();
+    insta::assert_snapshot!(told(place.path()), @"the data folder DIR has format 4, and this program knows formats up to 3: use the newer program that wrote it");
     fs::write(place.path().join("format.json"), "{").unwrap();
     insta::assert_snapshot!(told(place.path()), @"DIR/format.json cannot be understood (EOF while parsing an object at line 1 column 1): restore the data folder from a backup");
     let foreign = tempfile::tempdir().unwrap();

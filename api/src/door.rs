@@ -13,6 +13,7 @@ use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+use store::Place;
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -41,7 +42,7 @@ enum Way {
 
 impl Door {
     /// Finds the way into a folder that there is; a mistyped path should not become a new folder.
-    pub async fn found(folder: &Path, name: &str) -> anyhow::Result<Self> {
+    pub async fn found(folder: &Path, name: &str, place: &Place) -> anyhow::Result<Self> {
         if !folder.join("format.json").exists() {
             bail!(
                 "there is no Rapport in the folder {}: name another with --data, or begin one with `rapport demo`, \
@@ -49,11 +50,11 @@ impl Door {
                 folder.display()
             );
         }
-        Self::open(folder, name).await
+        Self::open(folder, name, place).await
     }
 
     /// Finds the way in; begins a new folder where there is none.
-    pub async fn open(folder: &Path, name: &str) -> anyhow::Result<Self> {
+    pub async fn open(folder: &Path, name: &str, place: &Place) -> anyhow::Result<Self> {
         let socket = folder.join(SOCKET);
         let name = name.to_owned();
         let mut patience = LOCK_PATIENCE;
@@ -61,7 +62,7 @@ impl Door {
             if socket.exists() && UnixStream::connect(&socket).await.is_ok() {
                 return Ok(Self { way: Way::Socket(socket), name, headers: Vec::new() });
             }
-            match Rapport::open(folder).await {
+            match Rapport::open_at(folder, place).await {
                 Ok(rapport) => break rapport,
                 // A server that is starting has no socket yet, and one that is ending has none any more.
                 Err(error) if is_locked(&error) && !patience.is_zero() => {
@@ -94,6 +95,7 @@ impl Door {
     /// running keeps up by itself.
     pub async fn settle(&self, progress: impl FnMut(u64, u64)) {
         if let Way::Inside(rapport, _) = &self.way {
+            rapport.log.catch_up(|_| ()).await;
             let (head, mut progress) = (rapport.views.head(), progress);
             rapport.views.settle(head, |position| progress(position.0, head.0)).await;
         }

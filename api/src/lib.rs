@@ -9,5 +9,6 @@ pub mod rapport;
 pub mod server;
 pub mod tokens;
 mod whole_file;
+pub mod witness;
 
 pub use rapport::Rapport;

@@ -7,9 +7,12 @@ use commands::Commands;
 use domain::{EventStore, Keyring};
 use ledger::{Keeper, Ledger, note::Signer};
 use projections::{SNAPSHOT_EVERY, Views};
-use store::{DataFolder, EmbeddedStore, Options};
+use store::{DataFolder, Log, Options, Place};
 
-use crate::tokens::Tokens;
+use crate::{tokens::Tokens, witness::Witness};
+
+/// About how many bytes an event takes in a cluster.
+const BYTES_OF_AN_EVENT: u64 = 800;
 
 /// Everything that answers: opened once per process.
 pub struct Rapport {
@@ -17,8 +20,8 @@ pub struct Rapport {
     pub folder: DataFolder,
     /// The log.
     pub store: Arc<dyn EventStore>,
-    /// The embedded log, for its figures.
-    pub embedded: Arc<EmbeddedStore>,
+    /// What goes beyond the port: files, keys, other nodes.
+    pub log: Log,
     /// Opens what is personal, for those who may see it.
     pub keyring: Arc<dyn Keyring>,
     /// The only way to change anything.
@@ -27,29 +30,65 @@ pub struct Rapport {
     pub views: Views,
     /// What proves that the log was not altered.
     pub ledger: Keeper,
+    /// Whether the other nodes read the same log.
+    pub witness: Witness,
     /// Who may come in.
     pub tokens: Tokens,
 }
 
 impl Rapport {
-    /// Opens a data folder, which is created where there is none.
+    /// Opens a data folder with the log in it, which is created where there is none.
     pub async fn open(folder: &Path) -> anyhow::Result<Arc<Self>> {
-        let (folder, runtime) = (folder.to_owned(), tokio::runtime::Handle::current());
-        // Opening reads and checks files, which must not hold up what else the runtime does.
-        tokio::task::spawn_blocking(move || Self::open_here(&folder, runtime)).await?
+        Self::open_at(folder, &Place::Folder).await
     }
 
-    fn open_here(folder: &Path, runtime: tokio::runtime::Handle) -> anyhow::Result<Arc<Self>> {
-        let folder = DataFolder::open(folder)?;
-        let embedded = EmbeddedStore::open(&folder, Options::default())?;
-        let store: Arc<dyn EventStore> = Arc::clone(&embedded) as _;
-        let keyring = embedded.keyring();
-        let ledger = Keeper::start(open_ledger(&folder)?, Arc::clone(&store), runtime.clone())?;
+    /// Opens a data folder whose log is kept somewhere.
+    pub async fn open_at(folder: &Path, place: &Place) -> anyhow::Result<Arc<Self>> {
+        let log = Log::open(folder, place, Options::default()).await?;
+        let runtime = tokio::runtime::Handle::current();
+        // Opening reads and checks files, which must not hold up what else the runtime does.
+        tokio::task::spawn_blocking(move || Self::open_here(log, runtime)).await?
+    }
+
+    fn open_here(log: Log, runtime: tokio::runtime::Handle) -> anyhow::Result<Arc<Self>> {
+        let folder = log.folder().clone();
+        let (store, keyring) = (log.port(), log.keyring());
+        let ledger = open_ledger(&folder)?;
+        let held = runtime.block_on(store.size_at(store.head()))?;
+        if log.standing().is_some() && held < ledger.signed().checkpoint.size {
+            // The index of the node is younger than its ledger: what was signed is read first.
+            runtime.block_on(log.catch_up(|_| ()));
+        }
+        let ledger = Keeper::start(ledger, Arc::clone(&store), runtime.clone())?;
+        let witness = Witness::default();
         let commands = Commands::new(Arc::clone(&store));
-        let views =
-            Views::open(Arc::clone(&store), Arc::clone(&keyring), &folder.views()?, runtime, SNAPSHOT_EVERY)?;
-        let tokens = Tokens::open(&folder.path().join("tokens.json"))?;
-        Ok(Arc::new(Self { folder, store, embedded, keyring, commands, views, ledger, tokens }))
+        // Positions in a cluster count bytes, not events.
+        let snapshot_every =
+            if store.is_shared() { SNAPSHOT_EVERY * BYTES_OF_AN_EVENT } else { SNAPSHOT_EVERY };
+        let views = Views::open(
+            Arc::clone(&store),
+            Arc::clone(&keyring),
+            &folder.views()?,
+            runtime.clone(),
+            snapshot_every,
+        )?;
+        let tokens = Tokens::open(&folder.path().join("tokens.json"), log.clone())?;
+        let rapport =
+            Arc::new(Self { folder, store, log, keyring, commands, views, ledger, witness, tokens });
+        if rapport.log.standing().is_some() {
+            runtime.spawn(crate::witness::watch(Arc::downgrade(&rapport)));
+        }
+        Ok(rapport)
+    }
+
+    /// Why this node should be asked nothing at the moment; `None` where it may be asked.
+    pub fn is_behind(&self) -> Option<String> {
+        let standing = self.log.standing().filter(|standing| !standing.is_near)?;
+        Some(match (standing.trouble, standing.behind) {
+            (Some(trouble), _) => format!("this node cannot follow the log: {trouble}"),
+            (None, None) => "this node is reading the log for the first time since it was started".to_owned(),
+            (None, Some(behind)) => format!("this node is {} seconds behind the log", behind.as_secs()),
+        })
     }
 }
 

@@ -4,18 +4,22 @@ use std::{
     collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError, RwLock},
+    sync::{PoisonError, RwLock, RwLockReadGuard},
 };
 
 use chrono::{DateTime, Utc};
 use domain::Role;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use store::{Document, Log};
+use tokio::sync::watch;
 
 use crate::whole_file;
 
 /// How many tokens there may be, living and revoked.
 const LIMIT: usize = 10_000;
+/// How often a change is made anew because another node has made one at the same time.
+const TRIES: usize = 8;
 
 /// A token as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
@@ -46,6 +50,9 @@ pub enum TokenError {
     /// A name that cannot be a name.
     #[error("a name has 1 to 100 characters, without control characters")]
     BadName,
+    /// Another node keeps changing them, or the others cannot be told.
+    #[error("the tokens cannot be shared with the other nodes: {0}")]
+    Shared(String),
     /// There are too many.
     #[error("there are {LIMIT} tokens; no more can be granted")]
     TooMany,
@@ -57,80 +64,136 @@ pub enum TokenError {
     Malformed(#[from] serde_json::Error),
 }
 
-/// All tokens, in memory and in a file.
+/// All tokens, in memory, in a file, and where there are several nodes in a document that they share.
 pub struct Tokens {
     file: PathBuf,
-    living: RwLock<HashMap<[u8; 32], Token>>,
-    all: Mutex<Vec<Token>>,
+    log: Log,
+    shared: Option<watch::Receiver<Option<Document>>>,
+    known: RwLock<Known>,
+    /// Held while they are changed.
+    changing: tokio::sync::Mutex<()>,
+}
+
+/// The tokens as this node knows them.
+#[derive(Default)]
+struct Known {
+    all: Vec<Token>,
+    living: HashMap<[u8; 32], Token>,
+    /// The version of the document that they were read from.
+    revision: u64,
+}
+
+impl Known {
+    fn new(all: Vec<Token>, revision: u64) -> Self {
+        let living = all.iter().filter(|token| token.revoked_at.is_none());
+        let living = living.filter_map(|token| Some((from_hex(&token.hash)?, token.clone()))).collect();
+        Self { all, living, revision }
+    }
 }
 
 impl Tokens {
     /// Reads the tokens; none where there is no file.
-    pub fn open(file: &Path) -> Result<Self, TokenError> {
+    pub fn open(file: &Path, log: Log) -> Result<Self, TokenError> {
         let all: Vec<Token> = match fs::read(file) {
             Ok(bytes) => serde_json::from_slice(&bytes)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error.into()),
         };
-        let tokens = Self { file: file.to_owned(), living: RwLock::default(), all: Mutex::new(all.clone()) };
-        tokens.index(&all);
-        Ok(tokens)
+        let (shared, known) = (log.document(), RwLock::new(Known::new(all, 0)));
+        Ok(Self { file: file.to_owned(), log, shared, known, changing: tokio::sync::Mutex::default() })
     }
 
-    fn index(&self, all: &[Token]) {
-        let living = all.iter().filter(|token| token.revoked_at.is_none());
-        let indexed = living.filter_map(|token| Some((from_hex(&token.hash)?, token.clone()))).collect();
-        *self.living.write().unwrap_or_else(PoisonError::into_inner) = indexed;
+    /// What is known, with what other nodes have changed since.
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
+        self.take_over();
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_over(&self) {
+        let Some(shared) = &self.shared else { return };
+        let shared = shared.borrow();
+        let Some(document) = shared.as_ref() else { return };
+        if self.known.read().unwrap_or_else(PoisonError::into_inner).revision >= document.revision {
+            return;
+        }
+        match serde_json::from_str(&document.text) {
+            Ok(all) => {
+                let known = Known::new(all, document.revision);
+                *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+            }
+            Err(error) => tracing::error!(%error, "the tokens that another node has written cannot be read"),
+        }
     }
 
     /// The bearer of a secret. Looked up by hash, so that the time it takes says nothing about any token.
     pub fn find(&self, secret: &str) -> Option<Token> {
         let hash: [u8; 32] = Sha256::digest(secret).into();
-        self.living.read().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned()
+        self.known().living.get(&hash).cloned()
     }
 
     /// Every token, the oldest first.
     pub fn all(&self) -> Vec<Token> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.known().all.clone()
     }
 
     /// Grants a token and gives its secret, which is not kept.
-    pub fn grant(&self, name: &str, role: Role, at: DateTime<Utc>) -> Result<String, TokenError> {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        may_be_granted(&all, name)?;
+    pub async fn grant(&self, name: &str, role: Role, at: DateTime<Utc>) -> Result<String, TokenError> {
         let secret = format!("rapport_{}", hex(&rand::random::<[u8; 32]>()));
         let hash = hex(&Sha256::digest(&secret));
-        let mut changed = all.clone();
-        changed.push(Token { name: name.to_owned(), role, granted_at: at, revoked_at: None, hash });
-        self.keep(&mut all, changed)?;
+        self.change(|all| {
+            may_be_granted(all, name)?;
+            let name = name.to_owned();
+            all.push(Token { name, role, granted_at: at, revoked_at: None, hash: hash.clone() });
+            Ok(())
+        })
+        .await?;
         Ok(secret)
     }
 
     /// Whether a token of this name could be granted now.
     pub fn check(&self, name: &str) -> Result<(), TokenError> {
-        may_be_granted(&self.all.lock().unwrap_or_else(PoisonError::into_inner), name)
+        may_be_granted(&self.known().all, name)
     }
 
     /// Whether a token of this name is living.
     pub fn is_living(&self, name: &str) -> bool {
-        self.living.read().unwrap_or_else(PoisonError::into_inner).values().any(|token| token.name == name)
+        self.known().living.values().any(|token| token.name == name)
     }
 
     /// Revokes a token; whoever bears it is out from this moment.
-    pub fn revoke(&self, name: &str, at: DateTime<Utc>) -> Result<(), TokenError> {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut changed = all.clone();
-        let living = changed.iter_mut().find(|token| token.name == name && token.revoked_at.is_none());
-        living.ok_or_else(|| TokenError::Unknown(name.to_owned()))?.revoked_at = Some(at);
-        self.keep(&mut all, changed)
+    pub async fn revoke(&self, name: &str, at: DateTime<Utc>) -> Result<(), TokenError> {
+        self.change(|all| {
+            let living = all.iter_mut().find(|token| token.name == name && token.revoked_at.is_none());
+            living.ok_or_else(|| TokenError::Unknown(name.to_owned()))?.revoked_at = Some(at);
+            Ok(())
+        })
+        .await
     }
 
-    /// Writes the file whole before anything changes in memory.
-    fn keep(&self, all: &mut Vec<Token>, changed: Vec<Token>) -> Result<(), TokenError> {
-        whole_file::write(&self.file, &serde_json::to_vec_pretty(&changed)?)?;
-        self.index(&changed);
-        *all = changed;
-        Ok(())
+    /// Changes the tokens, everywhere before anything changes in memory here. Where another node was faster the change
+    /// is made anew on what that one has written.
+    async fn change(
+        &self,
+        change: impl Fn(&mut Vec<Token>) -> Result<(), TokenError>,
+    ) -> Result<(), TokenError> {
+        let _alone = self.changing.lock().await;
+        for _ in 0..TRIES {
+            let (mut all, revision) = {
+                let known = self.known();
+                (known.all.clone(), known.revision)
+            };
+            change(&mut all)?;
+            let text = serde_json::to_string_pretty(&all)?;
+            let is_written = self.log.write_document(revision, &text).await;
+            if !is_written.map_err(|error| TokenError::Shared(error.to_string()))? {
+                continue;
+            }
+            whole_file::write(&self.file, text.as_bytes())?;
+            let revision = if self.shared.is_some() { revision + 1 } else { 0 };
+            *self.known.write().unwrap_or_else(PoisonError::into_inner) = Known::new(all, revision);
+            return Ok(());
+        }
+        Err(TokenError::Shared("others keep changing them; try again".to_owned()))
     }
 }
 

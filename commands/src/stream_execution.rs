@@ -343,7 +343,7 @@ fn unchanged(append: &Append, store: &dyn EventStore) -> Answer {
     Answer {
         stream: append.stream,
         revision: append.expected,
-        position: store.head(),
+        position: store.latest(),
         events: Vec::new(),
         kept: append.kept.clone(),
     }

@@ -55,8 +55,20 @@ pub trait EventStore: Send + Sync + 'static {
         each: &mut (dyn for<'a> FnMut(Stored<'a>) + Send),
     ) -> Result<Position, ReadError>;
 
-    /// The position of the last durable event.
+    /// Up to where the log can be read here: the position of the last durable event, or, where others write to it as
+    /// well, of the last one that has been followed.
     fn head(&self) -> Position;
+
+    /// The furthest position that is known here: beyond the head it may be that of an append that is durable and has
+    /// not been followed yet. Whoever waits for it sees everything that was recorded or read here before.
+    fn latest(&self) -> Position {
+        self.head()
+    }
+
+    /// Whether others write to the same log, so that a position beyond what is known here may be one of theirs.
+    fn is_shared(&self) -> bool {
+        false
+    }
 
     /// A number that changes with every erasure, before anybody can see its event and once more when they can.
     /// Whoever keeps what they have opened notes it first, and throws away what they have once it has changed.

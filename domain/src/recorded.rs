@@ -167,7 +167,8 @@ pub struct Recorded {
     /// The latest time (`occurred_at`, else `recorded_at`) of its stream up to it: what `as_of` compares, so
     /// that every stream stays a prefix of itself.
     pub effective_at: DateTime<Utc>,
-    /// When it was learnt; never decreases along the log.
+    /// When it was learnt. It never decreases along a stream, nor along a log that one machine writes; where several
+    /// do, each by its own clock, it may by as much as those differ.
     pub recorded_at: DateTime<Utc>,
     /// Who wrote it.
     pub by: Actor,

@@ -272,6 +272,7 @@ impl Views {
     ) -> Result<T, AskError> {
         let served = Arc::clone(self.shared.find(&question.view)?);
         if let Some(after) = question.after {
+            self.shared.reach(after, PATIENCE).await?;
             served.wait_for(after, self.head(), PATIENCE).await?;
         }
         if question.as_of.is_some() || question.known_at.is_some() {
@@ -335,6 +336,21 @@ impl Shared {
     pub(crate) fn find(&self, name: &str) -> Result<&Arc<Served>, AskError> {
         let found = self.views.iter().find(|served| served.view.description.name == name);
         found.ok_or_else(|| AskError::UnknownView(name.to_owned()))
+    }
+
+    /// Waits until the log can be read here up to a position that another node has given, or an append of this one.
+    /// Where nobody else writes there is nothing beyond the head.
+    async fn reach(&self, position: Position, patience: Duration) -> Result<(), AskError> {
+        let following = async {
+            while self.store.head() < position {
+                self.store.changed(self.store.head()).await;
+            }
+        };
+        if self.store.is_shared() && tokio::time::timeout(patience, following).await.is_err() {
+            let (view, position, wanted) = ("the log".to_owned(), self.store.head(), position);
+            return Err(AskError::Behind { view, position, wanted });
+        }
+        Ok(())
     }
 
     pub(crate) fn stopping(&self) -> bool {

@@ -20,8 +20,8 @@ use crate::{
     embedded::EmbeddedStore,
     epochs,
     folder::{
-        FORMAT, Format, LEDGER_KEY_FILE, SECRET_FILE, WITH_LEDGER, exists, make_private, write_durably,
-        write_format,
+        EMBEDDED, Format, LEDGER_KEY_FILE, SECRET_FILE, WITH_LEDGER, draw_if_missing, exists, make_private,
+        write_durably, write_format,
     },
     log_file::{LogFile, from_stored},
     open_error::OpenError,
@@ -70,6 +70,12 @@ pub enum BackupError {
     /// The backup was made by a later version.
     #[error("the backup has format {0}, and this program knows formats up to {1}: use the newer program")]
     Newer(u32, u32),
+    /// The log is not here.
+    #[error(
+        "the log lies in a cluster and is backed up with it; what a node has of its own are the secrets: copy \
+         installation.secret, ledger-signing.key and epoch-*.key to a safe place, apart from the backup"
+    )]
+    InCluster,
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] OpenError),
@@ -130,7 +136,7 @@ impl EmbeddedStore {
             Ok(epochs)
         })?;
         copy_those_there(BESIDE_KEYS, data, to)?;
-        label(&to.join(KEYS_BACKUP_FILE), &Label { format: FORMAT, log: log_id, position: position.0 })?;
+        label(&to.join(KEYS_BACKUP_FILE), &Label { format: EMBEDDED, log: log_id, position: position.0 })?;
         if let Some(oldest) = epochs.first() {
             epochs::destroy_before(to, *oldest)?;
         }
@@ -175,11 +181,11 @@ pub fn restore(
             copy_file(&keys.join("keys.sqlite"), &to.join("keys.sqlite"))?;
         }
         // Ids of imported things follow from it; those of before are met no more.
-        None => write_durably(&to.join(SECRET_FILE), &rand::random::<[u8; 32]>())?,
+        None => draw_if_missing(&to.join(SECRET_FILE))?,
     }
     copy_database(&from.join("log.sqlite"), &to.join("log.sqlite"), &mut progress)?;
     let format = if new_ledger { WITH_LEDGER - 1 } else { backup.format };
-    write_format(to, &Format { format, log: backup.log })?;
+    write_format(to, &Format::of_log(format, backup.log))?;
     let keys_position = label_of_keys.map(|label| Position(label.position));
     Ok(Copied { position: Position(backup.position), keys_position, new_ledger })
 }
@@ -220,7 +226,7 @@ fn prepare(folder: &Path, file: &str, what: &'static str, log: Uuid) -> Result<(
         return Err(foreign());
     }
     // From here on it is known whose it is, also where the copy is cut off.
-    label(&folder.join(file), &Label { format: FORMAT, log, position: 0 }).map_err(BackupError::from)
+    label(&folder.join(file), &Label { format: EMBEDDED, log, position: 0 }).map_err(BackupError::from)
 }
 
 fn label(file: &Path, label: &Label) -> Result<(), OpenError> {
@@ -232,7 +238,7 @@ fn read_label(folder: &Path, file: &'static str, what: &'static str) -> Result<L
     let missing = || BackupError::NoBackup(folder.to_owned(), what, file);
     let bytes = fs::read(folder.join(file)).map_err(|_| missing())?;
     let label: Label = serde_json::from_slice(&bytes).map_err(|_| missing())?;
-    if label.format > FORMAT { Err(BackupError::Newer(label.format, FORMAT)) } else { Ok(label) }
+    if label.format > EMBEDDED { Err(BackupError::Newer(label.format, EMBEDDED)) } else { Ok(label) }
 }
 
 fn name_of(file: &Path) -> &Path {

@@ -194,7 +194,7 @@ impl EventStore for EmbeddedStore {
     }
 
     async fn append(&self, append: Append) -> Result<Answer, AppendError> {
-        let prepared = Prepared::new(append, &self.keys)?;
+        let prepared = Prepared::new(&append, &self.keys)?;
         let answer = self.enqueue(prepared).await?;
         // The writer never drops a reply but by ending in the middle of a group.
         let Replied { append, outcome } = answer.await.map_err(|_| AppendError::OutcomeUnknown)?;

@@ -60,6 +60,12 @@ impl Epochs {
         Ok(())
     }
 
+    /// Forgets the keys of every epoch before one; their files are gone.
+    #[cfg(feature = "kurrentdb")]
+    pub(crate) fn end_before(&mut self, epoch: u32) {
+        self.ciphers.retain(|living, _| *living >= epoch);
+    }
+
     /// Forgets every key but the current one; their files are gone.
     pub(crate) fn end_old(&mut self) {
         self.ciphers.retain(|epoch, _| *epoch == self.current);

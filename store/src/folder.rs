@@ -18,8 +18,11 @@ use zeroize::Zeroizing;
 
 use crate::open_error::OpenError;
 
-/// Since format 2 a log has a ledger, and one that has lost it is not opened.
-pub(crate) const FORMAT: u32 = 2;
+/// Since format 2 a log has a ledger, and one that has lost it is not opened. Since format 3 a folder may be that of a
+/// node, whose log lies in a cluster.
+pub(crate) const FORMAT: u32 = 3;
+/// The format of folders that hold their log themselves.
+pub(crate) const EMBEDDED: u32 = 2;
 /// The first format of logs with a ledger.
 pub(crate) const WITH_LEDGER: u32 = 2;
 const LOCK_FILE: &str = "rapport.lock";
@@ -39,6 +42,7 @@ struct Held {
     log_id: Uuid,
     secret: Zeroizing<[u8; 32]>,
     has_ledger: bool,
+    keeps: Keeps,
     remove_on_drop: bool,
     lock: File,
 }
@@ -47,6 +51,44 @@ struct Held {
 pub(crate) struct Format {
     pub(crate) format: u32,
     pub(crate) log: Uuid,
+    /// What sort of folder it is.
+    #[serde(default, skip_serializing_if = "Keeps::is_log")]
+    pub(crate) keeps: Keeps,
+    /// Whether a node has begun its ledger.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) ledger: bool,
+}
+
+/// What a data folder keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Keeps {
+    /// The log itself and everything else.
+    #[default]
+    Log,
+    /// What one node keeps of a log in a cluster: views, its ledger, copies of the wrapped keys.
+    Node,
+}
+
+impl Keeps {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+    fn is_log(&self) -> bool {
+        *self == Self::Log
+    }
+}
+
+impl Format {
+    /// The format of a folder that holds its log.
+    pub(crate) const fn of_log(format: u32, log: Uuid) -> Self {
+        Self { format, log, keeps: Keeps::Log, ledger: false }
+    }
+
+    fn has_ledger(&self) -> bool {
+        match self.keeps {
+            Keeps::Log => self.format >= WITH_LEDGER,
+            Keeps::Node => self.ledger,
+        }
+    }
 }
 
 impl DataFolder {
@@ -67,20 +109,28 @@ impl DataFolder {
         let lock = lock(path)?;
         let format_file = path.join(FORMAT_FILE);
         let secret_file = path.join(SECRET_FILE);
-        let Format { format, log } = if let Some(bytes) = read_if_there(&format_file)? {
+        let format = if let Some(bytes) = read_if_there(&format_file)? {
             check_format(path, &bytes)?
         } else {
-            if !exists(&secret_file)? {
-                write_durably(&secret_file, &rand::random::<[u8; 32]>())?;
-            }
+            draw_if_missing(&secret_file)?;
             let log = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
-            let format = Format { format: WITH_LEDGER - 1, log };
+            let format = Format::of_log(WITH_LEDGER - 1, log);
             write_format(path, &format)?;
             format
         };
-        let secret = read_secret(&secret_file)?;
-        let (path, has_ledger) = (path.to_owned(), format >= WITH_LEDGER);
-        Ok(Self(Arc::new(Held { path, log_id: log, secret, has_ledger, remove_on_drop, lock })))
+        if format.keeps == Keeps::Node {
+            let reason =
+                "is the folder of a node, and its log lies in a cluster: say with --store where that is";
+            return Err(OpenError::AnotherSort { folder: path.to_owned(), reason });
+        }
+        Self::held(path, lock, &format, remove_on_drop)
+    }
+
+    fn held(path: &Path, lock: File, format: &Format, remove_on_drop: bool) -> Result<Self, OpenError> {
+        let secret = read_secret(&path.join(SECRET_FILE))?;
+        let (path, has_ledger) = (path.to_owned(), format.has_ledger());
+        let Format { log: log_id, keeps, .. } = *format;
+        Ok(Self(Arc::new(Held { path, log_id, secret, has_ledger, keeps, remove_on_drop, lock })))
     }
 
     /// Whether the log had a ledger when the folder was opened; one that had is never given another.
@@ -93,11 +143,12 @@ impl DataFolder {
         self.0.path.join("ledger")
     }
 
-    /// The secret that the ledger's checkpoints are signed with; drawn for a log that has no ledger yet.
+    /// The secret that the ledger's checkpoints are signed with; drawn for a log that has no ledger yet. All nodes of
+    /// one log have the same one.
     pub fn ledger_key(&self) -> Result<Zeroizing<[u8; 32]>, OpenError> {
         let file = self.0.path.join(LEDGER_KEY_FILE);
-        if !self.has_ledger() && !exists(&file)? {
-            write_durably(&file, &rand::random::<[u8; 32]>())?;
+        if !self.has_ledger() && self.0.keeps == Keeps::Log {
+            draw_if_missing(&file)?;
         }
         read_secret(&file)
     }
@@ -107,7 +158,9 @@ impl DataFolder {
         if self.has_ledger() {
             return Ok(());
         }
-        write_format(&self.0.path, &Format { format: FORMAT, log: self.log_id() })
+        let (keeps, log) = (self.0.keeps, self.log_id());
+        let format = if keeps == Keeps::Log { EMBEDDED } else { FORMAT };
+        write_format(&self.0.path, &Format { format, log, keeps, ledger: keeps == Keeps::Node })
     }
 
     /// Where the folder is.
@@ -148,6 +201,56 @@ impl DataFolder {
     }
 }
 
+/// A folder that is about to become that of a node, or is one.
+#[cfg(feature = "kurrentdb")]
+pub(crate) struct Joining {
+    path: PathBuf,
+    lock: File,
+    format: Option<Format>,
+}
+
+#[cfg(feature = "kurrentdb")]
+impl Joining {
+    /// Takes hold of a folder: of a node, empty, or new.
+    pub(crate) fn begin(path: &Path) -> Result<Self, OpenError> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(OpenError::io(path))?;
+        refuse_foreign(path)?;
+        let lock = lock(path)?;
+        let format =
+            read_if_there(&path.join(FORMAT_FILE))?.map(|bytes| check_format(path, &bytes)).transpose()?;
+        if format.as_ref().is_some_and(|format| format.keeps == Keeps::Log) {
+            let reason = "holds a log itself: `rapport copy` moves it into a cluster, and each node has another folder";
+            return Err(OpenError::AnotherSort { folder: path.to_owned(), reason });
+        }
+        Ok(Self { path: path.to_owned(), lock, format })
+    }
+
+    /// Where the folder is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The log that the folder belongs to, where it is not a new one.
+    pub(crate) fn log_id(&self) -> Option<Uuid> {
+        self.format.as_ref().map(|format| format.log)
+    }
+
+    /// Notes to which log it belongs; what all nodes share lies in it already.
+    pub(crate) fn finish(self, log: Uuid) -> Result<DataFolder, OpenError> {
+        let format = match self.format {
+            Some(format) => format,
+            None => Format { format: FORMAT, log, keeps: Keeps::Node, ledger: false },
+        };
+        write_format(&self.path, &format)?;
+        DataFolder::held(&self.path, self.lock, &format, false)
+    }
+}
+
+/// Draws a secret where there is none.
+pub(crate) fn draw_if_missing(file: &Path) -> Result<(), OpenError> {
+    if exists(file)? { Ok(()) } else { write_durably(file, &rand::random::<[u8; 32]>()) }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         // Closing the file is not enough where a child process is being started at this moment: until it
@@ -169,12 +272,17 @@ fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
         if name == FORMAT_FILE {
             return Ok(());
         }
-        let is_beginning = name == LOCK_FILE
-            || name == SECRET_FILE
-            || Path::new(&name).extension() == Some(OsStr::new(UNFINISHED));
+        // The secrets of all nodes are put into the folder of a new one before it is begun.
+        let is_secret = name == SECRET_FILE || name == LEDGER_KEY_FILE || is_epoch_key(&name);
+        let is_beginning =
+            name == LOCK_FILE || is_secret || Path::new(&name).extension() == Some(OsStr::new(UNFINISHED));
         has_others |= !is_beginning;
     }
     if has_others { Err(OpenError::Foreign(path.to_owned())) } else { Ok(()) }
+}
+
+fn is_epoch_key(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| name.starts_with("epoch-") && name.ends_with(".key"))
 }
 
 fn lock(path: &Path) -> Result<File, OpenError> {

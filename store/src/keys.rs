@@ -26,6 +26,9 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "kurrentdb")]
+pub(crate) mod mirror;
+
 use crate::{
     epochs::{self, Epochs, KeyName, cipher, decrypt, encrypt},
     folder::{DataFolder, exists, make_private},
@@ -75,6 +78,9 @@ pub enum KeyError {
     /// The file of an epoch key cannot be written, read or removed.
     #[error("the epoch key: {0}")]
     Epoch(#[from] Box<OpenError>),
+    /// The other nodes cannot be brought along.
+    #[error("{0}")]
+    Cluster(String),
     /// The process is about to end; what was begun goes on at the next start.
     #[error("the process is ending; the keys go on being wrapped anew at the next start")]
     Ending,
@@ -155,10 +161,33 @@ impl Keys {
         if !exists(&file)? && !exists(&first)? {
             epochs::draw(folder.path(), 1)?;
         }
+        Self::open_with(folder, options, None)
+    }
+
+    /// Opens the keys of a node; which epochs there are, the oldest and the current one, stands in the cluster.
+    #[cfg(feature = "kurrentdb")]
+    pub(crate) fn open_copy(
+        folder: &DataFolder,
+        options: &Options,
+        (oldest, current): (u32, u32),
+    ) -> Result<Self, OpenError> {
+        Self::open_with(folder, options, Some((oldest, current)))
+    }
+
+    fn open_with(
+        folder: &DataFolder,
+        options: &Options,
+        epochs: Option<(u32, u32)>,
+    ) -> Result<Self, OpenError> {
+        let file = folder.keys_file();
         make_private(&file)?;
         let connect = || connect(&file, options).map_err(OpenError::database(&file));
         let durable = connect()?;
         durable.execute_batch(SCHEMA).map_err(OpenError::database(&file))?;
+        if let Some((oldest, current)) = epochs {
+            let sql = "UPDATE epochs SET oldest = ?1, current = ?2";
+            durable.execute(sql, [oldest, current]).map_err(OpenError::database(&file))?;
+        }
         let (oldest, current) = durable
             .query_row("SELECT oldest, current FROM epochs", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .map_err(OpenError::database(&file))?;

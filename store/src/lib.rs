@@ -1,5 +1,8 @@
 //! WHERE IT IS KEPT: the event log behind the port of `domain`, and the keys that seal what is personal.
 //!
+//! A [`Log`] is kept in a folder of this machine or in a KurrentDB cluster ([`kurrent`], the only place that knows
+//! its client).
+//!
 //! A [`DataFolder`] is a folder that this process has to itself. An [`EmbeddedStore`] keeps the log in it:
 //!
 //! | file | holds | if it is lost |
@@ -16,6 +19,7 @@
 
 mod backup;
 mod clock;
+mod cluster;
 mod embedded;
 mod epochs;
 mod erasures;
@@ -23,6 +27,9 @@ mod folder;
 mod index;
 mod indexer;
 mod keys;
+#[cfg(feature = "kurrentdb")]
+mod kurrent;
+mod log;
 mod log_file;
 mod open_error;
 mod options;
@@ -37,9 +44,13 @@ mod tail;
 mod writer;
 
 pub use backup::{BackupError, Copied, restore};
+pub use cluster::{AddressError, Cluster};
 pub use embedded::{EmbeddedStore, Statistics};
 pub use folder::DataFolder;
 pub use keys::{KeyError, KeyState, Keys};
+#[cfg(feature = "kurrentdb")]
+pub use kurrent::KurrentStore;
+pub use log::{Document, Log, Peer, Place, Standing};
 pub use open_error::OpenError;
 pub use options::{Faults, Options};
 pub use rotation::Rotated;

@@ -49,6 +49,22 @@ pub enum OpenError {
     /// The log is not the one that the folder belongs to.
     #[error("{0} belongs to another data folder: put back the log that belongs here")]
     AnotherLog(PathBuf),
+    /// The cluster that holds the log cannot be used.
+    #[error("the log on {cluster} cannot be used: {reason}")]
+    Cluster {
+        /// Which cluster, without what is secret in its address.
+        cluster: String,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// The folder is that of another sort of log.
+    #[error("{folder} {reason}")]
+    AnotherSort {
+        /// The folder.
+        folder: PathBuf,
+        /// What it is, and what to do.
+        reason: &'static str,
+    },
     /// The operating system refused.
     #[error("{path}: {source}")]
     Io {

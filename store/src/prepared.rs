@@ -6,6 +6,7 @@ use domain::{
 };
 
 use crate::{
+    epochs::KeyName,
     keys::{KeyError, Keys},
     sealing::{SealError, seal},
 };
@@ -29,6 +30,8 @@ pub(crate) struct Prepared {
     pub(crate) key: Option<(CommandKey, [u8; 32])>,
     pub(crate) kept: Vec<String>,
     pub(crate) size: usize,
+    /// The keys that it is sealed with.
+    pub(crate) sealed_with: Vec<KeyName>,
 }
 
 /// One event, as it will be written.
@@ -42,11 +45,15 @@ pub(crate) struct PreparedEvent {
 }
 
 impl Prepared {
-    pub(crate) fn new(append: Append, keys: &Keys) -> Result<Self, AppendError> {
-        let events: Result<Vec<_>, _> =
-            append.events.iter().map(|event| PreparedEvent::new(append.stream, event, keys)).collect();
+    pub(crate) fn new(append: &Append, keys: &Keys) -> Result<Self, AppendError> {
+        let mut sealed_with = Vec::new();
+        let events: Result<Vec<_>, _> = append
+            .events
+            .iter()
+            .map(|event| PreparedEvent::new(append.stream, event, keys, &mut sealed_with))
+            .collect();
         let events = events?;
-        let metadata = metadata(&append.metadata, keys)?;
+        let metadata = metadata(&append.metadata, keys, &mut sealed_with)?;
         // The metadata is kept with every event.
         let envelope = 128 + metadata.as_ref().map_or(0, String::len);
         let size = events.iter().map(|event| envelope + event.subjects.len() + event.data.len()).sum();
@@ -62,8 +69,9 @@ impl Prepared {
             metadata,
             events,
             key: append.key,
-            kept: append.kept,
+            kept: append.kept.clone(),
             size,
+            sealed_with,
         })
     }
 
@@ -81,27 +89,36 @@ impl Prepared {
 }
 
 impl PreparedEvent {
-    fn new(stream: StreamId, new: &NewEvent, keys: &Keys) -> Result<Self, AppendError> {
+    fn new(
+        stream: StreamId,
+        new: &NewEvent,
+        keys: &Keys,
+        names: &mut Vec<KeyName>,
+    ) -> Result<Self, AppendError> {
         let (tag, data) = new.event.encode().map_err(|error| refused(&error))?;
         let subjects: Vec<u8> = new.subjects.iter().flat_map(|contact| *contact.0.as_bytes()).collect();
         if subjects.len() > SUBJECTS_LIMIT {
             return Err(AppendError::TooLarge { limit: SUBJECTS_LIMIT, size: subjects.len() });
         }
         let forgets = new.event.forgets(stream.id);
-        Ok(Self { id: new.id, tag, subjects, data: sealed(data, keys)?, forgets })
+        Ok(Self { id: new.id, tag, subjects, data: sealed(data, keys, names)?, forgets })
     }
 }
 
-fn metadata(metadata: &Metadata, keys: &Keys) -> Result<Option<String>, AppendError> {
+fn metadata(
+    metadata: &Metadata,
+    keys: &Keys,
+    names: &mut Vec<KeyName>,
+) -> Result<Option<String>, AppendError> {
     if metadata.is_empty() {
         return Ok(None);
     }
     let text = serde_json::to_string(metadata).map_err(|error| refused(&error))?;
-    sealed(text, keys).map(Some)
+    sealed(text, keys, names).map(Some)
 }
 
-fn sealed(text: String, keys: &Keys) -> Result<String, AppendError> {
-    seal(text, keys).map_err(|error| match error {
+fn sealed(text: String, keys: &Keys, names: &mut Vec<KeyName>) -> Result<String, AppendError> {
+    seal(text, keys, names).map_err(|error| match error {
         SealError::Key(error) => keys_failed(&error),
         SealError::Malformed => refused(&error),
     })
@@ -111,7 +128,11 @@ fn sealed(text: String, keys: &Keys) -> Result<String, AppendError> {
 pub(crate) fn keys_failed(error: &KeyError) -> AppendError {
     match error {
         KeyError::DiskFull => AppendError::DiskFull,
-        KeyError::Database(_) | KeyError::Damaged | KeyError::Epoch(_) | KeyError::Ending => refused(error),
+        KeyError::Database(_)
+        | KeyError::Damaged
+        | KeyError::Epoch(_)
+        | KeyError::Cluster(_)
+        | KeyError::Ending => refused(error),
     }
 }
 

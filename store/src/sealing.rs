@@ -15,7 +15,10 @@ use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::keys::{KeyError, Keys};
+use crate::{
+    epochs::KeyName,
+    keys::{KeyError, Keys},
+};
 
 /// The beginning of a form.
 struct Mark {
@@ -44,10 +47,11 @@ pub(crate) enum SealError {
     Key(#[from] KeyError),
 }
 
-/// The text with every clear value sealed.
-pub(crate) fn seal(text: String, keys: &Keys) -> Result<String, SealError> {
+/// The text with every clear value sealed. The names of the keys that it is sealed with are added to `names`.
+pub(crate) fn seal(text: String, keys: &Keys, names: &mut Vec<KeyName>) -> Result<String, SealError> {
     let sealed = replace::<ClearForm<&RawValue>, SealError>(&text, &CLEAR_MARK, |form, out| {
         let key = form.key.unwrap_or(form.subject.0);
+        names.push((form.subject, key));
         let bytes = keys.seal(form.subject, key, form.value.get().as_bytes())?;
         let text = BASE64_STANDARD_NO_PAD.encode(bytes);
         write_form(out, &SEALED_MARK, &SealedForm { subject: form.subject, key: form.key, text })
@@ -134,7 +138,10 @@ mod tests {
     #[test]
     fn what_is_sealed_opens_to_what_it_was() {
         with_keys(|keys| {
-            let sealed = seal(sample(), keys).unwrap();
+            let mut names = Vec::new();
+            let sealed = seal(sample(), keys, &mut names).unwrap();
+            let whose = ContactId(Uuid::from_u128(7));
+            assert_eq!(names, [(whose, whose.0), (whose, Uuid::from_u128(8))]);
             assert!(!sealed.contains("Zoë"));
             assert_eq!(open(&sealed, keys), sample());
         });
@@ -142,14 +149,19 @@ mod tests {
 
     #[test]
     fn the_same_value_looks_different_each_time() {
-        with_keys(|keys| assert_ne!(seal(sample(), keys).unwrap(), seal(sample(), keys).unwrap()));
+        with_keys(|keys| {
+            assert_ne!(
+                seal(sample(), keys, &mut Vec::new()).unwrap(),
+                seal(sample(), keys, &mut Vec::new()).unwrap()
+            )
+        });
     }
 
     #[test]
     fn a_text_without_personal_values_stays_as_it_is() {
         with_keys(|keys| {
             let text = r#"{"note":"{\"$personal\":","sealed":"{\"$sealed\":"}"#;
-            assert_eq!(seal(text.to_owned(), keys).unwrap(), text);
+            assert_eq!(seal(text.to_owned(), keys, &mut Vec::new()).unwrap(), text);
             assert_eq!(open(text, keys), text);
         });
     }
@@ -158,7 +170,7 @@ mod tests {
     fn a_malformed_value_is_refused_and_not_let_in_clear() {
         with_keys(|keys| {
             for text in [r#"{"a":{"$personal":"secret"}}"#, r#"{"a":{"$personal":{"subject":1}}}"#] {
-                assert!(matches!(seal(text.to_owned(), keys), Err(SealError::Malformed)));
+                assert!(matches!(seal(text.to_owned(), keys, &mut Vec::new()), Err(SealError::Malformed)));
             }
         });
     }
@@ -166,7 +178,7 @@ mod tests {
     #[test]
     fn a_value_whose_key_is_destroyed_stays_sealed() {
         with_keys(|keys| {
-            let sealed = seal(sample(), keys).unwrap();
+            let sealed = seal(sample(), keys, &mut Vec::new()).unwrap();
             keys.destroy(ContactId(Uuid::from_u128(7)), Uuid::from_u128(8)).unwrap();
             let opened = open(&sealed, keys);
             assert!(opened.contains("Zoë") && opened.contains("$sealed\":{\"subject"));

@@ -1,4 +1,5 @@
-//! From a row of the log to a recorded event. The reason of a failure never repeats what is stored.
+//! From a stored event to a recorded one, and from a row of the embedded log to a stored event. The reason of a
+//! failure never repeats what is stored.
 
 use std::borrow::Cow;
 
@@ -11,7 +12,7 @@ use crate::{clock::moment, log_file::from_stored, sealing};
 /// The event in a row with the columns [`crate::log_file::COLUMNS`]; personal values are opened where a
 /// keyring is given.
 pub(crate) fn decode(row: &Row<'_>, keyring: Option<&dyn Keyring>) -> Result<Recorded, BadEvent> {
-    fields(row, keyring).map_err(|reason| bad(row, reason))
+    as_recorded(&as_it_stands(row)?, keyring)
 }
 
 /// The event in a row with the columns [`crate::log_file::COLUMNS`], exactly as it stands there.
@@ -32,26 +33,37 @@ pub(crate) fn as_it_stands<'r>(row: &'r Row<'_>) -> Result<Stored<'r>, BadEvent>
             data: text(row, 11)?,
         })
     };
-    columns().map_err(|reason| bad(row, reason))
-}
-
-fn bad(row: &Row<'_>, reason: String) -> BadEvent {
-    BadEvent {
+    columns().map_err(|reason| BadEvent {
         position: Position(number(row, 0).map_or(0, from_stored)),
         stream: text(row, 1).unwrap_or_default().to_owned(),
         tag: text(row, 4).unwrap_or_default().to_owned(),
         reason,
-    }
+    })
 }
 
 /// The kind that a row is about, seen from the name of its stream; `None` where there is no such kind.
 pub(crate) fn kind(row: &Row<'_>) -> Option<Kind> {
-    text(row, 1).ok()?.split_once('-')?.0.parse().ok()
+    kind_of(text(row, 1).ok()?)
 }
 
-fn fields(row: &Row<'_>, keyring: Option<&dyn Keyring>) -> Result<Recorded, String> {
-    let stream: StreamId = text(row, 1)?.parse().map_err(|_| "its stream has no known kind".to_owned())?;
-    let (tag, data) = (text(row, 4)?, opened(text(row, 11)?, keyring));
+/// The kind that the name of a stream begins with; `None` where there is no such kind.
+pub(crate) fn kind_of(stream: &str) -> Option<Kind> {
+    stream.split_once('-')?.0.parse().ok()
+}
+
+/// A stored event decoded, whichever log it stands in; personal values are opened where a keyring is given.
+pub(crate) fn as_recorded(stored: &Stored<'_>, keyring: Option<&dyn Keyring>) -> Result<Recorded, BadEvent> {
+    fields(stored, keyring).map_err(|reason| BadEvent {
+        position: stored.position,
+        stream: stored.stream.to_owned(),
+        tag: stored.tag.to_owned(),
+        reason,
+    })
+}
+
+fn fields(stored: &Stored<'_>, keyring: Option<&dyn Keyring>) -> Result<Recorded, String> {
+    let stream: StreamId = stored.stream.parse().map_err(|_| "its stream has no known kind".to_owned())?;
+    let (tag, data) = (stored.tag, opened(stored.data, keyring));
     let event = Event::decode(stream.kind, tag, &data).map_err(|error| {
         if stream.kind.tags().contains(&tag) {
             // The tag stands before the fields in what was decoded.
@@ -61,18 +73,17 @@ fn fields(row: &Row<'_>, keyring: Option<&dyn Keyring>) -> Result<Recorded, Stri
             format!("this program knows no such fact about a {}", stream.kind)
         }
     })?;
-    let metadata = optional(row, 10, text)?.map(|text| opened(text, keyring).into());
     Ok(Recorded {
-        position: Position(from_stored(number(row, 0)?)),
+        position: stored.position,
         stream,
-        revision: from_stored(number(row, 2)?),
-        id: EventId(uuid(bytes(row, 3)?)?),
-        occurred_at: optional(row, 5, time)?,
-        effective_at: time(row, 6)?,
-        recorded_at: time(row, 7)?,
-        by: text(row, 8)?.parse().map_err(|_| "its writer has no name".to_owned())?,
-        subjects: subjects(bytes(row, 9)?)?,
-        metadata,
+        revision: stored.revision,
+        id: EventId(uuid(stored.id)?),
+        occurred_at: stored.occurred_at.map(|micros| time(micros, "occurred_at")).transpose()?,
+        effective_at: time(stored.effective_at, "effective_at")?,
+        recorded_at: time(stored.recorded_at, "recorded_at")?,
+        by: stored.actor.parse().map_err(|_| "its writer has no name".to_owned())?,
+        subjects: subjects(stored.subjects)?,
+        metadata: stored.metadata.map(|text| opened(text, keyring).into()),
         event,
     })
 }
@@ -89,6 +100,10 @@ fn uuid(bytes: &[u8]) -> Result<Uuid, String> {
     Uuid::from_slice(bytes).map_err(|_| "an id in it does not have 16 bytes".to_owned())
 }
 
+fn time(micros: i64, name: &str) -> Result<chrono::DateTime<chrono::Utc>, String> {
+    moment(micros).ok_or_else(|| format!("there is no such time as its {name}"))
+}
+
 fn optional<'r, T>(
     row: &'r Row<'_>,
     column: usize,
@@ -98,10 +113,6 @@ fn optional<'r, T>(
         Ok(ValueRef::Null) => Ok(None),
         _ => read(row, column).map(Some),
     }
-}
-
-fn time(row: &Row<'_>, column: usize) -> Result<chrono::DateTime<chrono::Utc>, String> {
-    moment(number(row, column)?).ok_or_else(|| format!("there is no such time as in column {column}"))
 }
 
 fn number(row: &Row<'_>, column: usize) -> Result<i64, String> {

@@ -6,7 +6,6 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Shared, bar, check::upkeep_at, say};
-use crate::door::Door;
 
 const BYTES: &str = "{msg} {bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta}";
 
@@ -45,7 +44,7 @@ impl Backup {
     pub(super) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
         let to = std::path::absolute(&self.to)?;
         let keys = self.keys.as_ref().map(std::path::absolute).transpose()?;
-        let door = Door::found(&shared.data, &shared.name()).await?;
+        let door = shared.found().await?;
         let bar = bar(0, BYTES).with_message("copying");
         let last = upkeep_at(&door, "/upkeep/backup", bar, &json!({ "to": to, "keys": keys })).await?;
         say(&format!("copied through position {}: {}\n", last["copied"]["position"], to.display()))?;

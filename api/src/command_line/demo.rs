@@ -51,7 +51,7 @@ struct Mark {
 
 impl Demo {
     pub(super) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
-        let door = Door::open(&shared.data, NAME).await?;
+        let door = Door::open(&shared.data, NAME, &shared.place()?).await?;
         let rapport = door
             .inside()
             .context("a server is running in this folder already: stop it, or give another --data")?;

@@ -9,7 +9,6 @@ use domain::Kind;
 use serde_json::Value;
 
 use super::{Shared, say};
-use crate::door::Door;
 
 /// Read the log itself, event by event.
 #[derive(Args)]
@@ -30,7 +29,7 @@ pub(super) struct Events {
 
 impl Events {
     pub(super) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
-        let door = Door::found(&shared.data, &shared.name()).await?;
+        let door = shared.found().await?;
         let kind = self.kind.map_or(String::new(), |kind| format!("&kind={kind}"));
         let mut from = self.from;
         loop {

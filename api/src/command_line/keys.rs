@@ -6,7 +6,6 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{Shared, bar, check::upkeep_at, say};
-use crate::door::Door;
 
 /// The keys that seal what is personal.
 #[derive(Args)]
@@ -26,7 +25,7 @@ enum What {
 impl Keys {
     pub(super) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
         let What::Rotate = self.what;
-        let door = Door::found(&shared.data, &shared.name()).await?;
+        let door = shared.found().await?;
         let bar = bar(0, "wrapping keys anew {bar:30} {human_pos}/{human_len}  {eta}");
         let last = upkeep_at(&door, "/upkeep/keys", bar, &json!({})).await?;
         say(&format!("epoch {} has begun: {} keys wrapped anew\n", last["epoch"], last["rewrapped"]))?;

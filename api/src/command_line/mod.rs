@@ -1,10 +1,18 @@
 //! The command line: one file per subcommand. Whatever can be asked over HTTP is asked through the same routes
 //! (see [`crate::door`]), so that nothing is decided here.
 
-use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
+use std::{
+    io::IsTerminal as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
+use store::{Cluster, Place};
+
+use crate::door::Door;
 
 mod backup;
 mod bundle;
@@ -62,6 +70,33 @@ struct Shared {
     /// In whose name: recorded with every event [default: the system user].
     #[arg(long = "as", id = "as", global = true, value_name = "NAME", env = "RAPPORT_AS")]
     acting_as: Option<String>,
+    /// Where the log is kept: `embedded`, in the folder, or the address of a KurrentDB cluster, as its client takes it:
+    /// esdb://HOST:2113, kurrentdb://HOST1,HOST2,HOST3?tlsCaFile=ca.pem, esdb+discover://NAME.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        default_value = "embedded",
+        env = "RAPPORT_STORE",
+        hide_env_values = true
+    )]
+    store: String,
+    /// A file that holds USER:PASSWORD for the cluster; RAPPORT_STORE_CREDENTIALS may hold the same itself.
+    #[arg(long, global = true, value_name = "FILE")]
+    store_credentials: Option<PathBuf>,
+    /// How the names of all streams begin, where several logs lie in one cluster.
+    #[arg(
+        long,
+        global = true,
+        value_name = "TEXT",
+        default_value = "",
+        env = "RAPPORT_STORE_PREFIX",
+        hide_default_value = true
+    )]
+    store_prefix: String,
+    /// Where the secrets lie that all nodes of a cluster share, for those that the folder does not hold.
+    #[arg(long, global = true, value_name = "DIR", env = "RAPPORT_SECRETS")]
+    secrets: Option<PathBuf>,
     /// What the process says about itself, for example `info` or `api=debug`.
     #[arg(long, global = true, value_name = "FILTER", env = "RAPPORT_LOG")]
     log: Option<String>,
@@ -75,6 +110,41 @@ impl Shared {
         let from_system = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok();
         let name = self.acting_as.clone().or_else(from_system).filter(|name| !name.is_empty());
         name.unwrap_or_else(|| "operator".to_owned())
+    }
+
+    /// Where the log is kept.
+    fn place(&self) -> anyhow::Result<Place> {
+        if self.store == "embedded" {
+            return Ok(Place::Folder);
+        }
+        Ok(Place::Cluster { cluster: self.cluster(&self.store)?, secrets: self.secrets.clone() })
+    }
+
+    /// The cluster at an address, with the name and the password that were given for it.
+    fn cluster(&self, address: &str) -> anyhow::Result<Cluster> {
+        let cluster: Cluster = address.parse().context("--store")?;
+        let cluster = cluster.with_prefix(&self.store_prefix)?;
+        let credentials = match &self.store_credentials {
+            Some(file) => {
+                let read = std::fs::read_to_string(file);
+                Some(read.with_context(|| format!("{} cannot be read", file.display()))?)
+            }
+            None => std::env::var("RAPPORT_STORE_CREDENTIALS").ok().filter(|text| !text.is_empty()),
+        };
+        match credentials {
+            Some(credentials) => Ok(cluster.with_credentials(&credentials)?),
+            None => Ok(cluster),
+        }
+    }
+
+    /// The way into a folder that there is.
+    async fn found(&self) -> anyhow::Result<Door> {
+        Door::found(&self.data, &self.name(), &self.place()?).await
+    }
+
+    /// The way into a folder, which is begun where there is none.
+    async fn enter(&self, folder: &Path) -> anyhow::Result<Door> {
+        Door::open(folder, &self.name(), &self.place()?).await
     }
 }
 

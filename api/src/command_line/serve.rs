@@ -2,7 +2,6 @@
 
 use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 
-use anyhow::bail;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
@@ -15,20 +14,11 @@ pub(super) struct Serve {
     /// The address to listen on. Put a proxy with TLS in front before you listen on more than this machine.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4700", env = "RAPPORT_LISTEN")]
     listen: SocketAddr,
-    /// Where the log is kept: `embedded`, in the data folder.
-    #[arg(long, value_name = "URL", default_value = "embedded", env = "RAPPORT_STORE")]
-    store: String,
 }
 
 impl Serve {
     pub(super) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
-        if self.store != "embedded" {
-            bail!(
-                "`--store {}`: this build keeps its log in the data folder only; leave --store out",
-                self.store
-            );
-        }
-        let rapport = Rapport::open(&shared.data).await?;
+        let rapport = Rapport::open_at(&shared.data, &shared.place()?).await?;
         serve(rapport, self.listen, |address| {
             say(&format!(
                 "Rapport listens on http://{address} (API: http://{address}/docs). Stop it with Ctrl-C.\n"
@@ -58,6 +48,9 @@ pub(super) async fn serve(
 
 /// Waits until every view has seen the whole log, with a bar.
 pub(super) async fn settle(rapport: &Rapport) {
+    let following = log_bar("reading the log");
+    rapport.log.catch_up(|events| following.set_position(events)).await;
+    following.finish_and_clear();
     let head = rapport.views.head();
     let bar = log_bar("building views");
     bar.set_length(head.0);

@@ -9,7 +9,6 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::{Shared, say, table};
-use crate::door::Door;
 
 /// Let people and programs in, or put them out.
 #[derive(Args)]
@@ -40,7 +39,7 @@ enum What {
 
 impl Token {
     pub(super) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
-        let door = Door::open(&shared.data, &shared.name()).await?;
+        let door = shared.enter(&shared.data).await?;
         let json = "application/json";
         match self.what {
             What::Create { name, role } => {

@@ -9,7 +9,6 @@ use domain::{Kind, StreamId};
 use serde_json::{Value, json};
 
 use super::{Shared, say};
-use crate::door::Door;
 
 /// Print the link by which a contact ends what they get, to be put into what is sent to them.
 #[derive(Args)]
@@ -35,7 +34,7 @@ impl UnsubscribeLink {
             bail!("only contacts are written to: give contact/ID");
         }
         let body = json!({ "contact": contact.id, "purpose": self.purpose, "channel": self.channel });
-        let door = Door::found(&shared.data, &shared.name()).await?;
+        let door = shared.found().await?;
         let body = body.to_string().into_bytes();
         let answer = door.fetch(Method::POST, "/unsubscribe-links", "application/json", body).await?;
         let answer: Value = serde_json::from_str(&answer.text)?;

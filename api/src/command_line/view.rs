@@ -65,7 +65,7 @@ impl View {
 
 /// A door behind which every view has seen all that is recorded.
 pub(super) async fn open(shared: &Shared) -> anyhow::Result<Door> {
-    let door = Door::found(&shared.data, &shared.name()).await?;
+    let door = shared.found().await?;
     let bar = log_bar("building views");
     door.settle(|position, head| {
         bar.set_length(head);

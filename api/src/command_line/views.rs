@@ -7,7 +7,6 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Shared, say, table};
-use crate::door::Door;
 
 /// List the views with their status and lag.
 #[derive(Args)]
@@ -19,7 +18,7 @@ pub(super) struct Views {
 
 impl Views {
     pub(super) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
-        let door = Door::found(&shared.data, &shared.name()).await?;
+        let door = shared.found().await?;
         let answer = door.fetch(Method::GET, "/views", "application/json", Vec::new()).await?;
         let answer: Value = serde_json::from_str(&answer.text)?;
         if self.json {

@@ -118,7 +118,7 @@ async fn look(app: &App, contact: ContactId, erased_at: Position) -> Result<Left
 }
 
 fn keys(app: &App, contact: ContactId) -> Result<KeysLeft, Problem> {
-    let state = app.rapport.embedded.keys().state_of(contact);
+    let state = app.rapport.log.keys().state_of(contact);
     let state = state.map_err(|error| Problem::unavailable(error.to_string()))?;
     let older_copies_are_useless =
         state.destroyed_in.is_some_and(|epoch| state.epochs.iter().all(|living| *living > epoch));

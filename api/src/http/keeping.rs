@@ -26,7 +26,7 @@ pub(super) async fn rotate(State(app): State<App>, caller: Caller) -> Result<Res
     caller.must_be(&[Role::Admin])?;
     let (lines, told) = mpsc::channel(16);
     tokio::task::spawn_blocking(move || {
-        let outcome = app.rapport.embedded.keys().rotate(|done, all| progress(&lines, done, all));
+        let outcome = app.rapport.log.rotate(|done, all| progress(&lines, done, all));
         let last = match outcome {
             Ok(rotated) => json!({ "done": true, "epoch": rotated.epoch, "rewrapped": rotated.rewrapped }),
             Err(error) => json!({ "problem": Problem::unavailable(error.to_string()) }),
@@ -58,7 +58,7 @@ pub(super) async fn back_up(
     tokio::task::spawn_blocking(move || {
         let Wanted { to, keys } = wanted;
         let tell = |done, all| progress(&lines, done, all);
-        let last = match app.rapport.embedded.back_up(&to, keys.as_deref(), tell) {
+        let last = match app.rapport.log.back_up(&to, keys.as_deref(), tell) {
             Ok(copied) => json!({ "done": true, "copied": copied }),
             Err(error) => json!({ "problem": Problem::unavailable(error.to_string()) }),
         };

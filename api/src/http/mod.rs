@@ -6,9 +6,9 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     error_handling::HandleErrorLayer,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, Request, State},
     http::StatusCode,
-    middleware,
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{delete, get, post},
 };
@@ -122,6 +122,7 @@ pub fn router(rapport: Arc<Rapport>, trust: Trust, ending: CancellationToken) ->
     let routes =
         bounded(quick.merge(open)).merge(lasting).fallback(nowhere).method_not_allowed_fallback(not_so);
     routes
+        .layer(middleware::from_fn_with_state(app.clone(), only_when_near))
         .layer(middleware::from_fn(documentation::ask_people_to_sign_in))
         .layer(middleware::from_fn(metrics::record))
         .layer(CatchPanicLayer::custom(|_| broken()))
@@ -147,6 +148,20 @@ async fn turned_away(error: tower::BoxError) -> Problem {
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "It took too long", detail);
     }
     Problem::unavailable("too many requests are under way: send it again in a moment")
+}
+
+/// A node that has not come near the end of the log since it was started answers nothing of it: somebody who is erased
+/// further on would still be shown. How it is getting on may be asked.
+async fn only_when_near(State(app): State<App>, request: Request, next: Next) -> Response {
+    let is_asked_about_itself =
+        request.uri().path().starts_with("/health/") || request.uri().path() == "/metrics";
+    let has_never_been = app.rapport.log.standing().is_some_and(|standing| standing.behind.is_none());
+    if has_never_been && !is_asked_about_itself {
+        let why = app.rapport.is_behind().unwrap_or_default();
+        return Problem::unavailable(format!("{why}: ask another node, or this one in a moment"))
+            .into_response();
+    }
+    next.run(request).await
 }
 
 async fn nowhere() -> Problem {

@@ -51,7 +51,7 @@ pub(super) async fn grant(State(app): State<App>, caller: Caller, body: Bytes) -
         Err(error) => return Err(error.into()),
     }
     record(&app, &caller, &grant.name, json!({ "grant_token": { "role": grant.role } })).await?;
-    let token = match app.rapport.tokens.grant(&grant.name, grant.role, now()) {
+    let token = match app.rapport.tokens.grant(&grant.name, grant.role, now()).await {
         Ok(token) => token,
         Err(error) => {
             record(&app, &caller, &grant.name, json!({ "revoke_token": {} })).await?;
@@ -70,7 +70,7 @@ pub(super) async fn revoke(
 ) -> Result<StatusCode, Problem> {
     caller.must_be(&[Role::Admin])?;
     // Whoever bears it is out first; then that is recorded.
-    app.rapport.tokens.revoke(&name, now())?;
+    app.rapport.tokens.revoke(&name, now()).await?;
     record(&app, &caller, &name, json!({ "revoke_token": {} })).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -92,7 +92,9 @@ impl From<TokenError> for Problem {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "token/taken", "A rule says no", detail)
             }
             TokenError::BadName => Self::malformed(detail).at(Some("name".to_owned())),
-            TokenError::TooMany | TokenError::Io(_) | TokenError::Malformed(_) => Self::unavailable(detail),
+            TokenError::TooMany | TokenError::Shared(_) | TokenError::Io(_) | TokenError::Malformed(_) => {
+                Self::unavailable(detail)
+            }
         }
     }
 }

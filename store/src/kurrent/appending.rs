@@ -1,0 +1,581 @@
+//! Appending: many streams at a time, each in its order. Whoever appends waits in the lane of the stream; what waits
+//! there and follows on one another goes to the cluster in one call, and nothing of a stream is sent before the call
+//! before it has been answered.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use domain::{Answer, Append, AppendError, CommandKey, KeyedAnswer, StreamId};
+use futures::{StreamExt as _, stream};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use uuid::Uuid;
+
+use super::{
+    connection::{Expected, Proposed, Trouble},
+    envelope::{Ended, StoredEvent, propose},
+    node::Node,
+    pause::Pause,
+    peers::random,
+    tracker::{ANSWERED, NothingDone},
+};
+use crate::{
+    keys::mirror::WrappedKey,
+    prepared::{LIMIT, Prepared, keys_failed},
+    tail::Head,
+};
+
+/// How many appends may wait, and how long for a place among them.
+const WAITING: usize = 4_096;
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many calls are under way at a time: a server takes a hundred on one connection, and more would wait unseen.
+const UNDER_WAY: usize = 80;
+/// How many bytes go in one call: the limit of the server, which nobody can ask it for.
+const CALL: usize = 1 << 20;
+/// How many bytes several appends that share a call may have, as they are counted before they are written out.
+const SHARED_CALL: usize = CALL / 4;
+/// How many events of one stream go in one call.
+const EVENTS_PER_CALL: usize = 500;
+/// How often an append is tried whose answer was lost.
+const TRIES: usize = 8;
+/// How often keys are drawn anew because another node was faster.
+const DRAWS: usize = 4;
+/// How many keys of one call are shared at a time.
+const KEYS_AT_ONCE: usize = 4;
+/// How long whoever erases waits until it has been carried out here.
+const ERASING: Duration = Duration::from_secs(15);
+
+type Outcome = Result<Answer, AppendError>;
+
+/// The way of all appends of this node.
+pub(super) struct Appending {
+    node: Arc<Node>,
+    lanes: Mutex<HashMap<StreamId, VecDeque<Waiting>>>,
+    /// The keys of commands that are being carried out, in whichever lane.
+    claimed: Mutex<HashSet<CommandKey>>,
+    unclaimed: Notify,
+    places: Arc<Semaphore>,
+    calls: Semaphore,
+}
+
+/// One append that waits.
+struct Waiting {
+    append: Append,
+    reply: oneshot::Sender<Outcome>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// An append on its way, sealed.
+struct Member {
+    waiting: Waiting,
+    prepared: Prepared,
+}
+
+impl Appending {
+    pub(super) fn new(node: Arc<Node>) -> Self {
+        Self {
+            node,
+            lanes: Mutex::default(),
+            claimed: Mutex::default(),
+            unclaimed: Notify::new(),
+            places: Arc::new(Semaphore::new(WAITING)),
+            calls: Semaphore::new(UNDER_WAY),
+        }
+    }
+
+    /// How many appends wait or are on their way.
+    pub(super) fn waiting(&self) -> usize {
+        WAITING - self.places.available_permits()
+    }
+
+    /// Appends, after those of the same stream that came before. What was begun is brought to its end, whether or not
+    /// anybody still waits for the answer.
+    pub(super) async fn append(self: &Arc<Self>, append: Append) -> Outcome {
+        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned());
+        let full = || AppendError::Unavailable("too many commands wait".to_owned());
+        let place = place.await.map_err(|_| full())?.map_err(|_| full())?;
+        let (reply, answer) = oneshot::channel();
+        let stream = append.stream;
+        let is_first = {
+            let mut lanes = self.lanes();
+            let is_first = !lanes.contains_key(&stream);
+            lanes.entry(stream).or_default().push_back(Waiting { append, reply, _place: place });
+            is_first
+        };
+        if is_first {
+            tokio::spawn(Arc::clone(self).drive(stream));
+        }
+        answer.await.unwrap_or(Err(AppendError::OutcomeUnknown))
+    }
+
+    /// Carries out whatever waits in a lane until nothing does.
+    async fn drive(self: Arc<Self>, stream: StreamId) {
+        let lane = Lane { appending: &self, stream };
+        while let Some(first) = lane.next() {
+            self.carry_out(&lane, first).await;
+        }
+    }
+
+    /// Carries out the first that waits, and with it those that follow on it.
+    async fn carry_out(&self, lane: &Lane<'_>, first: Waiting) {
+        let _claim = match first.append.key {
+            Some((key, _)) => Some(self.claim(key).await),
+            None => None,
+        };
+        match self.answered(&first.append) {
+            Ok(None) => {}
+            Ok(Some(answer)) => return reply(first, Err(AppendError::Answered(Box::new(answer)))),
+            Err(error) => return reply(first, Err(error)),
+        }
+        let _call = self.calls.acquire().await;
+        if first.append.events.is_empty() {
+            let outcome = self.nothing_done(&first.append).await;
+            return reply(first, outcome);
+        }
+        let head = match self.head_of(&first.append).await {
+            Ok(head) => head,
+            Err(error) => return reply(first, Err(error)),
+        };
+        let (group, claims) = self.group(lane, first);
+        self.send(group, head).await;
+        drop(claims);
+    }
+
+    fn answered(&self, append: &Append) -> Result<Option<KeyedAnswer>, AppendError> {
+        let Some((key, _)) = append.key else { return Ok(None) };
+        self.node.answer(key).map_err(|error| AppendError::Unavailable(error.to_string()))
+    }
+
+    /// The head that an append goes on from. What is known here is enough where it fits: the cluster has the last word.
+    async fn head_of(&self, append: &Append) -> Result<Head, AppendError> {
+        let wrong = |actual| AppendError::WrongRevision { expected: append.expected, actual };
+        match self.node.heads.get(&append.stream) {
+            Some(head) if head.revision == append.expected => return Ok(head),
+            // A stream never gets shorter.
+            Some(head) if head.revision > append.expected => return Err(wrong(head.revision)),
+            None if append.expected == 0 => return Ok(Head::NONE),
+            _ => {}
+        }
+        let last = self.node.connection.last_of(&self.node.names.stream(append.stream)).await;
+        let last = last.map_err(|trouble| not_done(&trouble))?;
+        let Some(last) = last else {
+            return if append.expected == 0 { Ok(Head::NONE) } else { Err(wrong(0)) };
+        };
+        let event = StoredEvent::of(&last, &self.node.names);
+        let event = event.map_err(|bad| AppendError::Unavailable(bad.to_string()))?;
+        self.node.note_head(append.stream, event.revision, event.effective_at);
+        if event.revision == append.expected {
+            Ok(Head { revision: event.revision, effective_at: event.effective_at })
+        } else {
+            Err(wrong(event.revision))
+        }
+    }
+
+    /// The first, and those behind it that follow on it, as far as one call can hold them.
+    fn group(&self, lane: &Lane<'_>, first: Waiting) -> (Vec<Member>, Vec<Claim<'_>>) {
+        let (mut group, mut claims): (Vec<Member>, Vec<Claim<'_>>) = (Vec::new(), Vec::new());
+        let (mut next, mut bytes, mut events, mut waiting) = (first.append.expected, 0, 0, Some(first));
+        while let Some(member) = waiting.take() {
+            match Prepared::new(&member.append, &self.node.keys) {
+                Ok(prepared) if group.is_empty() || bytes + prepared.size <= SHARED_CALL => {
+                    next += prepared.events.len() as u64;
+                    events += prepared.events.len();
+                    bytes += prepared.size;
+                    group.push(Member { waiting: member, prepared });
+                }
+                Ok(_) => {
+                    lane.put_back(member);
+                    break;
+                }
+                Err(error) => {
+                    // Those behind it counted on it.
+                    reply(member, Err(error));
+                    break;
+                }
+            }
+            waiting = lane.next_if(|behind| {
+                let fits = behind.expected == next && !behind.events.is_empty();
+                fits && events + behind.events.len() <= EVENTS_PER_CALL
+                    && self.claim_at_once(behind, &mut claims)
+            });
+        }
+        (group, claims)
+    }
+
+    fn claim_at_once<'c>(&'c self, append: &Append, claims: &mut Vec<Claim<'c>>) -> bool {
+        let Some((key, _)) = append.key else { return true };
+        if !self.claimed().insert(key) {
+            return false;
+        }
+        let claim = Claim { appending: self, key };
+        if !matches!(self.answered(append), Ok(None)) {
+            return false;
+        }
+        claims.push(claim);
+        true
+    }
+
+    /// Waits until nobody else is working on a key.
+    async fn claim(&self, key: CommandKey) -> Claim<'_> {
+        loop {
+            let released = self.unclaimed.notified();
+            tokio::pin!(released);
+            released.as_mut().enable();
+            if self.claimed().insert(key) {
+                return Claim { appending: self, key };
+            }
+            released.await;
+        }
+    }
+
+    /// Sends a group in one call, and answers every member.
+    async fn send(&self, mut group: Vec<Member>, head: Head) {
+        let Some(first) = group.first() else { return };
+        let (stream, expected) = (first.waiting.append.stream, first.waiting.append.expected);
+        if let Err(error) = self.share_keys(&mut group).await {
+            return refuse(group, &error);
+        }
+        let recorded_at = self.node.stamp();
+        let proposed = match Proposal::of(&group, head, recorded_at) {
+            Ok(proposed) => proposed,
+            Err(error) => return refuse(group, &error),
+        };
+        match self.append_once(stream, expected, &proposed.events).await {
+            Ok(positions) => self.done(group, proposed, &positions).await,
+            Err(error) => {
+                if let AppendError::WrongRevision { actual, .. } = error {
+                    // What is known of it is not so any more.
+                    self.node.heads.remove(&stream);
+                    return refuse_revisions(group, actual);
+                }
+                refuse(group, &error);
+            }
+        }
+    }
+
+    /// Sees to it that the keys that a group is sealed with stand in the cluster before it does. Where another node
+    /// was faster with one of them, what was sealed with the other one is sealed again.
+    async fn share_keys(&self, group: &mut [Member]) -> Result<(), AppendError> {
+        for _ in 0..DRAWS {
+            let names: Vec<_> =
+                group.iter().flat_map(|member| member.prepared.sealed_with.iter().copied()).collect();
+            let waiting = self.node.keys.waiting(&names);
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            let shared = stream::iter(waiting).map(|key| async move { self.share_key(&key).await });
+            let shared: Vec<Result<bool, AppendError>> =
+                shared.buffer_unordered(KEYS_AT_ONCE).collect().await;
+            let ours = shared.into_iter().collect::<Result<Vec<_>, _>>()?;
+            if ours.into_iter().all(|is_ours| is_ours) {
+                return Ok(());
+            }
+            for member in group.iter_mut() {
+                member.prepared = Prepared::new(&member.waiting.append, &self.node.keys)?;
+            }
+        }
+        Err(AppendError::Unavailable("other nodes keep drawing the same keys".to_owned()))
+    }
+
+    /// Whether the key is the one that stands in the cluster now.
+    async fn share_key(&self, key: &WrappedKey) -> Result<bool, AppendError> {
+        let node = &self.node;
+        let name = node.names.key(key.name());
+        let event = Proposed::of(id_of(key), "key.drawn", key).map_err(|trouble| not_done(&trouble))?;
+        match node.connection.append_surely(&name, Expected::Events(0), &[event]).await {
+            Ok(_) => {
+                // While it was on its way it may have been drawn for somebody who is erased by now.
+                node.keys.adopt(std::slice::from_ref(key)).map_err(|error| keys_failed(&error))?;
+                Ok(true)
+            }
+            Err(Trouble::Revision(_)) => {
+                let found = node.connection.last_of(&name).await.map_err(|trouble| not_done(&trouble))?;
+                let found = found.and_then(|found| serde_json::from_slice::<WrappedKey>(&found.data).ok());
+                let found =
+                    found.ok_or_else(|| AppendError::Unavailable(format!("{name} cannot be read")))?;
+                let is_ours = node.keys.is_waiting(&found);
+                node.keys.adopt(&[found]).map_err(|error| keys_failed(&error))?;
+                Ok(is_ours)
+            }
+            Err(Trouble::Destroyed) => {
+                // Whose it is has been erased, and this node is about to learn of it: nothing is kept for them.
+                let (owner, destroyed) = key.name();
+                node.keys.destroy(owner, destroyed).map_err(|error| keys_failed(&error))?;
+                Ok(false)
+            }
+            Err(trouble) => Err(not_done(&trouble)),
+        }
+    }
+
+    /// Appends, however often an answer gets lost, once. The positions of the events.
+    async fn append_once(
+        &self,
+        stream: StreamId,
+        expected: u64,
+        events: &[Proposed],
+    ) -> Result<Vec<u64>, AppendError> {
+        let name = self.node.names.stream(stream);
+        let (mut pause, mut is_unsure) = (Pause::default(), false);
+        for _ in 0..TRIES {
+            match self.node.connection.append(&name, Expected::Events(expected), events).await {
+                // One event stands where the cluster says; of several it says only where one of them stands.
+                Ok(written) if events.len() == 1 && written.position.is_some() => {
+                    return Ok(written.position.into_iter().collect());
+                }
+                Ok(_) => return self.positions(&name, expected, events).await,
+                Err(Trouble::Revision(actual)) => {
+                    let wrong = AppendError::WrongRevision { expected, actual };
+                    // After a lost answer it may be the append itself that has moved the stream on.
+                    return if is_unsure && actual > expected {
+                        self.positions(&name, expected, events).await.map_err(|_| wrong)
+                    } else {
+                        Err(wrong)
+                    };
+                }
+                Err(Trouble::Destroyed) => {
+                    return Err(AppendError::Unavailable(format!(
+                        "the stream {name} was destroyed in the cluster"
+                    )));
+                }
+                Err(Trouble::Refused(reason)) => return Err(refused(events, &reason)),
+                Err(trouble @ (Trouble::NotDone(_) | Trouble::Moved(_))) => {
+                    tracing::warn!(%trouble, "an append is tried again");
+                }
+                Err(Trouble::Unknown(reason)) => {
+                    is_unsure = true;
+                    tracing::warn!(reason, "the answer to an append was lost; it is tried again");
+                }
+            }
+            tokio::time::sleep(pause.next()).await;
+        }
+        if is_unsure {
+            Err(AppendError::OutcomeUnknown)
+        } else {
+            Err(AppendError::Unavailable("the cluster cannot be reached".to_owned()))
+        }
+    }
+
+    /// Where events that were appended stand; an error where it is others that stand there.
+    async fn positions(
+        &self,
+        name: &str,
+        expected: u64,
+        events: &[Proposed],
+    ) -> Result<Vec<u64>, AppendError> {
+        let read = self.node.connection.read_stream(name, expected, events.len()).await;
+        let found = read.map_err(|_| AppendError::OutcomeUnknown)?.unwrap_or_default();
+        let is_it = found.iter().map(|raw| raw.id).eq(events.iter().map(|event| event.id));
+        if is_it {
+            Ok(found.iter().map(|raw| raw.position).collect())
+        } else {
+            Err(AppendError::OutcomeUnknown)
+        }
+    }
+
+    /// Takes note of what stands now, and answers.
+    async fn done(&self, group: Vec<Member>, proposed: Proposal, positions: &[u64]) {
+        let node = &self.node;
+        for event in &proposed.events {
+            node.own.insert(event.id, ());
+        }
+        let Some(last) = positions.last() else { return refuse(group, &AppendError::OutcomeUnknown) };
+        node.note_latest(*last);
+        if let Some(member) = group.last() {
+            let revision = member.prepared.expected + member.prepared.events.len() as u64;
+            node.note_head(member.prepared.stream, revision, proposed.effective_at);
+        }
+        node.wake.notify_one();
+        let mut placed = 0;
+        for member in group {
+            placed += member.prepared.events.len();
+            let position = positions.get(placed - 1).copied().unwrap_or(*last);
+            let answer = member.prepared.answer(position);
+            if let Some((key, body)) = member.prepared.key {
+                node.remember(key, KeyedAnswer { body, answer: answer.clone() });
+            }
+            let forgets = member.prepared.events.iter().any(|event| event.forgets.is_some());
+            // Before anybody is told of it, it has been carried out here.
+            let outcome = match forgets {
+                true => node.follow_to(position, ERASING).await.map_err(|_| AppendError::OutcomeUnknown),
+                false => Ok(()),
+            };
+            reply(member.waiting, outcome.map(|()| answer));
+        }
+    }
+
+    /// Keeps that a command changed nothing, if its stream is where whoever decided saw it.
+    async fn nothing_done(&self, append: &Append) -> Outcome {
+        let node = &self.node;
+        let last = node.connection.last_of(&node.names.stream(append.stream)).await;
+        let actual = last.map_err(|trouble| not_done(&trouble))?.map_or(0, |last| last.revision + 1);
+        if actual != append.expected {
+            return Err(AppendError::WrongRevision { expected: append.expected, actual });
+        }
+        let answer = Answer {
+            stream: append.stream,
+            revision: append.expected,
+            position: domain::Position(node.latest()),
+            events: Vec::new(),
+            kept: append.kept.clone(),
+        };
+        if let Some((key, body)) = append.key {
+            let said = NothingDone {
+                stream: append.stream,
+                revision: append.expected,
+                position: answer.position.0,
+                at: node.clock.now(),
+                command: Ended::new(key, &body, Vec::new(), append.kept.clone()),
+            };
+            let event = Proposed::of(random(), ANSWERED, &said).map_err(|trouble| not_done(&trouble))?;
+            let kept = node.connection.append_surely(&node.names.answers(), Expected::Any, &[event]).await;
+            kept.map_err(|trouble| not_done(&trouble))?;
+            node.remember(key, KeyedAnswer { body, answer: answer.clone() });
+        }
+        Ok(answer)
+    }
+
+    // What is done under these locks cannot panic half-way.
+    fn lanes(&self) -> MutexGuard<'_, HashMap<StreamId, VecDeque<Waiting>>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn claimed(&self) -> MutexGuard<'_, HashSet<CommandKey>> {
+        self.claimed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What waits for one stream; the lane is gone when whoever drives it is.
+struct Lane<'a> {
+    appending: &'a Appending,
+    stream: StreamId,
+}
+
+impl Lane<'_> {
+    /// The next that waits; where there is none the lane closes.
+    fn next(&self) -> Option<Waiting> {
+        let mut lanes = self.appending.lanes();
+        let next = lanes.get_mut(&self.stream)?.pop_front();
+        if next.is_none() {
+            lanes.remove(&self.stream);
+        }
+        next
+    }
+
+    fn next_if(&self, is_so: impl FnOnce(&Append) -> bool) -> Option<Waiting> {
+        let mut lanes = self.appending.lanes();
+        let lane = lanes.get_mut(&self.stream)?;
+        let is_wanted = lane.front().is_some_and(|waiting| is_so(&waiting.append));
+        if is_wanted { lane.pop_front() } else { None }
+    }
+}
+
+impl Lane<'_> {
+    fn put_back(&self, waiting: Waiting) {
+        self.appending.lanes().entry(self.stream).or_default().push_front(waiting);
+    }
+}
+
+impl Drop for Lane<'_> {
+    fn drop(&mut self) {
+        // Where the driver ended otherwise than in good order, whoever waited learns that nothing is known.
+        self.appending.lanes().remove(&self.stream);
+    }
+}
+
+/// A key that one append is working on.
+struct Claim<'a> {
+    appending: &'a Appending,
+    key: CommandKey,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.appending.claimed().remove(&self.key);
+        self.appending.unclaimed.notify_waiters();
+    }
+}
+
+/// What goes to the cluster for a group.
+struct Proposal {
+    events: Vec<Proposed>,
+    /// The latest time of the stream after it.
+    effective_at: i64,
+}
+
+impl Proposal {
+    fn of(group: &[Member], head: Head, recorded_at: i64) -> Result<Self, AppendError> {
+        let (mut events, mut effective_at) = (Vec::new(), head.effective_at);
+        for Member { prepared, .. } in group {
+            effective_at = effective_at.max(prepared.occurred_at.unwrap_or(recorded_at));
+            let ids = || prepared.events.iter().map(|event| (event.id.0, event.tag.clone())).collect();
+            let mut ends =
+                prepared.key.map(|(key, body)| Ended::new(key, &body, ids(), prepared.kept.clone()));
+            let count = prepared.events.len();
+            for (index, (event, revision)) in prepared.events.iter().zip(prepared.expected + 1..).enumerate()
+            {
+                let stored = domain::Stored {
+                    position: domain::Position::START,
+                    stream: &prepared.stream_name,
+                    revision,
+                    id: event.id.0.as_bytes(),
+                    tag: &event.tag,
+                    occurred_at: prepared.occurred_at,
+                    effective_at,
+                    recorded_at,
+                    actor: &prepared.actor,
+                    subjects: &event.subjects,
+                    metadata: prepared.metadata.as_deref(),
+                    data: &event.data,
+                };
+                let ends = if index + 1 == count { ends.take() } else { None };
+                events.push(propose(&stored, ends).map_err(AppendError::Unavailable)?);
+            }
+        }
+        let size = events.iter().map(Proposed::size).sum();
+        if size > CALL && group.len() == 1 {
+            return Err(AppendError::TooLarge { limit: LIMIT, size });
+        }
+        Ok(Self { events, effective_at })
+    }
+}
+
+/// Drawn once for each key, so that the same key sent twice stands once.
+fn id_of(key: &WrappedKey) -> Uuid {
+    use sha2::{Digest as _, Sha256};
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&Sha256::digest(key.wrapped.as_bytes())[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+fn reply(waiting: Waiting, outcome: Outcome) {
+    // Whoever has stopped waiting asks again with the same key.
+    let _ = waiting.reply.send(outcome);
+}
+
+fn refuse(group: Vec<Member>, error: &AppendError) {
+    for member in group {
+        reply(member.waiting, Err(error.clone()));
+    }
+}
+
+fn refuse_revisions(group: Vec<Member>, actual: u64) {
+    for member in group {
+        let expected = member.waiting.append.expected;
+        reply(member.waiting, Err(AppendError::WrongRevision { expected, actual }));
+    }
+}
+
+fn refused(events: &[Proposed], reason: &str) -> AppendError {
+    let size: usize = events.iter().map(Proposed::size).sum();
+    // The client does not say which argument it was; it is the size where that is anywhere near the limit.
+    if size > CALL / 2 {
+        return AppendError::TooLarge { limit: LIMIT, size };
+    }
+    AppendError::Unavailable(reason.to_owned())
+}
+
+fn not_done(trouble: &Trouble) -> AppendError {
+    AppendError::Unavailable(trouble.to_string())
+}

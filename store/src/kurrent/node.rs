@@ -1,0 +1,209 @@
+//! What the parts of one node share.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use domain::{CommandKey, KeyedAnswer, StreamId};
+use quick_cache::sync::Cache;
+use tokio::sync::{Notify, watch};
+use uuid::Uuid;
+
+use super::{
+    connection::{self, Trouble},
+    names::Names,
+    node_index::{NodeIndex, Reach},
+    peers::Peer,
+    recent::Recent,
+};
+use crate::{clock::Clock, keys::Keys, log::Document, tail::Head};
+
+/// How many heads of streams are kept in memory.
+const HEADS: usize = 200_000;
+/// How many of its own events a node knows again.
+const OWN: usize = 100_000;
+/// How far a node may lag behind before it should be asked nothing.
+pub(super) const LAG_LIMIT: Duration = Duration::from_secs(10);
+
+/// A node: its place in the log, and its ways to the others.
+pub(super) struct Node {
+    pub(super) id: Uuid,
+    pub(super) log_id: Uuid,
+    pub(super) folder: PathBuf,
+    /// Where the keys of new epochs are looked for as well.
+    pub(super) secrets: Option<PathBuf>,
+    pub(super) names: Names,
+    pub(super) connection: connection::Shared,
+    pub(super) keys: Arc<Keys>,
+    pub(super) clock: Clock,
+    index: Mutex<NodeIndex>,
+    reach: Mutex<Reach>,
+    pub(super) recent: Recent,
+    /// Up to where everybody here may look.
+    pub(super) head: watch::Sender<u64>,
+    /// The furthest position that an append of this node has reached.
+    latest: AtomicU64,
+    /// The latest time stamped here, in microseconds since 1970.
+    stamped: AtomicI64,
+    /// The last revision and the latest time of streams, as far as they are known; the leader may know more.
+    pub(super) heads: Cache<StreamId, Head>,
+    /// The events appended here, whose keys are here as well.
+    pub(super) own: Cache<Uuid, ()>,
+    /// Answers given here that are not in the index yet.
+    answered: Mutex<HashMap<CommandKey, KeyedAnswer>>,
+    /// Wakes whoever follows.
+    pub(super) wake: Notify,
+    pub(super) following: watch::Sender<Following>,
+    /// Wakes whoever says to the others how this node is getting on.
+    pub(super) announce: Notify,
+    pub(super) checkpoint: Mutex<Option<String>>,
+    pub(super) peers: watch::Sender<HashMap<Uuid, Peer>>,
+    pub(super) document: watch::Sender<Option<Document>>,
+    /// Which epochs have begun and ended, as the cluster says.
+    pub(super) epochs: watch::Sender<(u32, u32)>,
+    /// Whether the node is about to end.
+    pub(super) closing: watch::Sender<bool>,
+}
+
+/// How it goes with following the log.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Following {
+    /// When its end was last reached.
+    pub(super) at_end: Option<Instant>,
+    /// What keeps it from going on.
+    pub(super) trouble: Option<String>,
+}
+
+/// What a node is made of before it begins to follow.
+pub(super) struct Parts {
+    pub(super) id: Uuid,
+    pub(super) log_id: Uuid,
+    pub(super) folder: PathBuf,
+    pub(super) secrets: Option<PathBuf>,
+    pub(super) names: Names,
+    pub(super) connection: connection::Shared,
+    pub(super) keys: Arc<Keys>,
+    pub(super) clock: Clock,
+    pub(super) index: NodeIndex,
+    pub(super) reach: Reach,
+    pub(super) epochs: (u32, u32),
+}
+
+impl Node {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { id, log_id, folder, secrets, names, connection, keys, clock, index, reach, epochs } =
+            parts;
+        Self {
+            id,
+            log_id,
+            folder,
+            secrets,
+            names,
+            connection,
+            keys,
+            clock,
+            index: Mutex::new(index),
+            reach: Mutex::new(reach),
+            recent: Recent::after(reach.position),
+            head: watch::Sender::new(reach.position),
+            latest: AtomicU64::new(reach.position),
+            stamped: AtomicI64::new(reach.recorded_at),
+            heads: Cache::new(HEADS),
+            own: Cache::new(OWN),
+            answered: Mutex::default(),
+            wake: Notify::new(),
+            following: watch::Sender::default(),
+            announce: Notify::new(),
+            checkpoint: Mutex::default(),
+            peers: watch::Sender::default(),
+            document: watch::Sender::default(),
+            epochs: watch::Sender::new(epochs),
+            closing: watch::Sender::new(false),
+        }
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        *self.head.borrow()
+    }
+
+    pub(super) fn reach(&self) -> Reach {
+        *self.reach.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_reach(&self, reach: Reach) {
+        *self.reach.lock().unwrap_or_else(PoisonError::into_inner) = reach;
+    }
+
+    // A thread that panicked with the lock held left a transaction that is rolled back.
+    pub(super) fn index(&self) -> MutexGuard<'_, NodeIndex> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A time for what is recorded now. It never runs backwards here, nor behind what has been seen of the log.
+    pub(super) fn stamp(&self) -> i64 {
+        let now = self.clock.now().max(self.reach().recorded_at);
+        self.stamped.fetch_max(now, Ordering::AcqRel).max(now)
+    }
+
+    pub(super) fn note_latest(&self, position: u64) {
+        self.latest.fetch_max(position, Ordering::AcqRel);
+    }
+
+    /// The furthest position that is known here.
+    pub(super) fn latest(&self) -> u64 {
+        self.latest.load(Ordering::Acquire).max(self.position())
+    }
+
+    /// Takes note of how far a stream has come; what was known already of a later place stays.
+    pub(super) fn note_head(&self, stream: StreamId, revision: u64, effective_at: i64) {
+        if self.heads.get(&stream).is_none_or(|known| known.revision < revision) {
+            self.heads.insert(stream, Head { revision, effective_at });
+        }
+    }
+
+    /// Keeps an answer until whoever follows has put it into the index.
+    pub(super) fn remember(&self, key: CommandKey, answer: KeyedAnswer) {
+        self.answered().insert(key, answer);
+    }
+
+    pub(super) fn forget_remembered(&self, keys: impl IntoIterator<Item = CommandKey>) {
+        let mut answered = self.answered();
+        for key in keys {
+            answered.remove(&key);
+        }
+    }
+
+    /// The answer to a key, as far as this node has seen it.
+    pub(super) fn answer(&self, key: CommandKey) -> rusqlite::Result<Option<KeyedAnswer>> {
+        if let Some(answer) = self.answered().get(&key) {
+            return Ok(Some(answer.clone()));
+        }
+        self.index().answer(key, self.clock.now())
+    }
+
+    fn answered(&self) -> MutexGuard<'_, HashMap<CommandKey, KeyedAnswer>> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until this node has followed the log up to a position.
+    pub(super) async fn follow_to(&self, position: u64, patience: Duration) -> Result<(), Trouble> {
+        if self.position() >= position {
+            return Ok(());
+        }
+        self.wake.notify_one();
+        let mut head = self.head.subscribe();
+        let reached = head.wait_for(|head| *head >= position);
+        match tokio::time::timeout(patience, reached).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(Trouble::NotDone(
+                "this node has not followed the log so far yet: try again in a moment".to_owned(),
+            )),
+        }
+    }
+}

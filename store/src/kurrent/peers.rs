@@ -1,0 +1,120 @@
+//! What the nodes say to one another: each writes into a stream of its own which epochs it has the keys of, how far it
+//! has come, and its last checkpoint. So every node sees whether the others read the same log, and whoever begins a new
+//! epoch sees who is ready for it.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    connection::{Expected, Proposed, Trouble},
+    node::Node,
+};
+
+/// How often a node says how it is getting on where nothing has changed.
+const EVERY: Duration = Duration::from_secs(30);
+/// How long a node counts as living after it was last heard of.
+const LIVES: Duration = Duration::from_secs(100);
+/// How many of its announcements the cluster keeps.
+const KEPT: u64 = 10;
+/// The tag of an announcement.
+pub(super) const ANNOUNCED: &str = "node.announced";
+
+/// What a node says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Announcement {
+    node: Uuid,
+    /// When, in microseconds since 1970 by its own clock.
+    at: i64,
+    epochs: Vec<u32>,
+    current: u32,
+    position: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checkpoint: Option<String>,
+    /// That it ends in good order.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    leaves: bool,
+}
+
+/// Another node, as it was last heard of.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) node: Uuid,
+    /// The epochs whose keys it has, and the one with which it wraps what is new.
+    pub(super) epochs: (Vec<u32>, u32),
+    checkpoint: Option<String>,
+    heard: Instant,
+    /// How old the announcement was when it was heard, by the clocks of both.
+    age: Duration,
+    leaves: bool,
+}
+
+impl Peer {
+    pub(super) fn of(announcement: Announcement, now: i64) -> Self {
+        let Announcement { node, at, epochs, current, checkpoint, leaves, .. } = announcement;
+        let age = Duration::from_micros(u64::try_from(now.saturating_sub(at)).unwrap_or_default());
+        Self { node, epochs: (epochs, current), checkpoint, heard: Instant::now(), age, leaves }
+    }
+
+    /// What is told of it.
+    pub(super) fn shown(&self) -> crate::log::Peer {
+        let checkpoint = self.checkpoint.clone();
+        crate::log::Peer { node: self.node, is_living: self.is_living(), checkpoint }
+    }
+
+    /// Whether it was heard of lately.
+    pub(super) fn is_living(&self) -> bool {
+        !self.leaves && self.age + self.heard.elapsed() < LIVES
+    }
+}
+
+/// Says how this node is getting on, at once and whenever something changes, until it ends.
+pub(super) async fn run(node: Arc<Node>) {
+    if let Err(trouble) = keep_few(&node).await {
+        tracing::warn!(%trouble, "the announcements of this node are kept for ever");
+    }
+    loop {
+        if let Err(trouble) = announce(&node, false).await {
+            tracing::warn!(%trouble, "this node could not say to the others how it is getting on");
+        }
+        let _ = tokio::time::timeout(EVERY, node.announce.notified()).await;
+    }
+}
+
+pub(super) async fn announce(node: &Node, leaves: bool) -> Result<(), Trouble> {
+    let (epochs, current) = node.keys.epochs();
+    let announcement = Announcement {
+        node: node.id,
+        at: node.clock.now(),
+        epochs,
+        current,
+        position: node.position(),
+        checkpoint: node.checkpoint.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        leaves,
+    };
+    let event = Proposed::of(random(), ANNOUNCED, &announcement)?;
+    node.connection.append(&node.names.node(node.id), Expected::Any, &[event]).await.map(|_| ())
+}
+
+async fn keep_few(node: &Node) -> Result<(), Trouble> {
+    let metadata = serde_json::json!({ "$maxCount": KEPT });
+    set_metadata(node, &node.names.node(node.id), &metadata).await
+}
+
+/// Says how much of a stream the cluster keeps.
+pub(super) async fn set_metadata(
+    node: &Node,
+    name: &str,
+    metadata: &serde_json::Value,
+) -> Result<(), Trouble> {
+    let event = Proposed::of(random(), "$metadata", metadata)?;
+    node.connection.append_surely(&format!("$${name}"), Expected::Any, &[event]).await.map(|_| ())
+}
+
+pub(super) fn random() -> Uuid {
+    uuid::Builder::from_random_bytes(rand::random()).into_uuid()
+}

@@ -1,0 +1,351 @@
+//! The tracker: one thread that follows the log in the cluster, page by page from its own place, and does with each
+//! page what must be done before anybody here may see it: keys are taken over, erasures carried out, events counted.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use domain::{CommandKey, Event, Forgotten, KeyedAnswer, StreamId, personal::FORGETTING};
+use futures::{StreamExt as _, stream};
+use serde::Deserialize;
+use tokio::runtime::Handle;
+use uuid::Uuid;
+
+use super::{
+    connection::{Raw, Trouble},
+    envelope::{Ended, StoredEvent},
+    epochs::EpochNotice,
+    names::Holds,
+    node::Node,
+    node_index::{Added, MARKED_EVERY, Mark, Reach},
+    pause::Pause,
+    peers::{ANNOUNCED, Announcement, Peer},
+    recent::Entry,
+};
+use crate::{
+    epochs::KeyName,
+    keys::{CarriedOut, KeyError, mirror::WrappedKey},
+    log::Document,
+};
+
+/// How many events are read at a time.
+const PAGE: usize = 2_048;
+/// How soon it looks again after something has happened, and how soon otherwise; its own appends wake it at once.
+const SOON: Duration = Duration::from_millis(20);
+const LATER: Duration = Duration::from_millis(100);
+/// How long something counts as having just happened.
+const BUSY: Duration = Duration::from_secs(2);
+/// How often, while nothing comes, it takes note of how far it has looked.
+const NOTED: Duration = Duration::from_secs(10);
+/// How many streams of keys are destroyed at a time.
+const DESTROYED_AT_ONCE: usize = 32;
+
+/// The tags of keys.
+pub(super) const KEY_TAGS: &[&str] = &["key.drawn", "key.wrapped"];
+/// The tag of an answer to a command that changed nothing.
+pub(super) const ANSWERED: &str = "command.answered";
+
+/// Why a page could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Stuck {
+    #[error(transparent)]
+    Cluster(#[from] Trouble),
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    #[error("the index cannot be written: {0}")]
+    Index(#[from] rusqlite::Error),
+    #[error("{0}")]
+    Epoch(String),
+    #[error(
+        "the log holds facts that this program does not know ({0}): use the newer program that wrote them"
+    )]
+    Newer(String),
+}
+
+/// An answer to a command that changed nothing, as it stands in the cluster.
+#[derive(serde::Serialize, Deserialize)]
+pub(super) struct NothingDone {
+    pub(super) stream: StreamId,
+    pub(super) revision: u64,
+    pub(super) position: u64,
+    pub(super) at: i64,
+    pub(super) command: Ended,
+}
+
+/// What the log is, as the cluster says.
+#[derive(serde::Serialize, Deserialize)]
+pub(super) struct Kinds {
+    pub(super) kinds: Vec<String>,
+}
+
+/// What a page holds.
+#[derive(Default)]
+struct Contents {
+    entries: Vec<Entry>,
+    forgotten: Vec<Forgotten>,
+    keys: Vec<WrappedKey>,
+    added: Added,
+    epochs: Vec<EpochNotice>,
+    peers: Vec<Peer>,
+    document: Option<Document>,
+    /// The last event, for the mark of what has been carried out.
+    last: Option<Uuid>,
+}
+
+/// Follows until told to stop.
+pub(super) struct Tracker {
+    node: Arc<Node>,
+    runtime: Handle,
+    prefixes: Vec<String>,
+    reach: Reach,
+    happened: Instant,
+    noted: Instant,
+}
+
+impl Tracker {
+    pub(super) fn new(node: Arc<Node>, runtime: Handle) -> Self {
+        let (prefixes, reach) = (node.names.of_all(), node.reach());
+        let long_ago = Instant::now();
+        Self { node, runtime, prefixes, reach, happened: long_ago, noted: long_ago }
+    }
+
+    pub(super) fn run(mut self) {
+        let mut pause = Pause::default();
+        while !*self.node.closing.borrow() {
+            let wait = match self.step() {
+                Ok(true) => {
+                    pause = Pause::default();
+                    continue;
+                }
+                Ok(false) => {
+                    pause = Pause::default();
+                    self.note_end();
+                    if self.happened.elapsed() < BUSY { SOON } else { LATER }
+                }
+                Err(stuck) => {
+                    self.note_trouble(&stuck);
+                    pause.next()
+                }
+            };
+            // A wait needs the clock of the runtime, so it is begun inside.
+            let _ = self.runtime.block_on(async { tokio::time::timeout(wait, self.node.wake.notified()).await });
+        }
+    }
+
+    /// Takes the next page; whether there may be more.
+    fn step(&mut self) -> Result<bool, Stuck> {
+        let Some(read) = self.read() else { return Ok(false) };
+        let (page, is_full) = read?;
+        if page.is_empty() {
+            self.note_how_far()?;
+            return Ok(false);
+        }
+        self.take(&page)?;
+        self.happened = Instant::now();
+        Ok(is_full)
+    }
+
+    /// A page, or nothing where the node is about to end.
+    fn read(&self) -> Option<Result<(Vec<Raw>, bool), Trouble>> {
+        let mut closing = self.node.closing.subscribe();
+        self.runtime.block_on(async {
+            tokio::select! {
+                read = self.node.connection.read_all(self.reach.scanned, PAGE, &self.prefixes) => Some(read),
+                _ = closing.wait_for(|closing| *closing) => None,
+            }
+        })
+    }
+
+    fn take(&mut self, page: &[Raw]) -> Result<(), Stuck> {
+        let node = Arc::clone(&self.node);
+        let mut reach = self.reach;
+        let contents = self.sort(page, &mut reach)?;
+        let of_erased = node.keys.adopt(&contents.keys)?;
+        self.take_epochs(&contents.epochs)?;
+        let forgets = !contents.forgotten.is_empty();
+        let mut destroyed = node.keys.destroyed_by(&contents.forgotten)?;
+        destroyed.extend(of_erased);
+        let through =
+            contents.last.map(|event| CarriedOut { log: node.log_id, position: reach.scanned, event });
+        if forgets || contents.last.is_some() {
+            node.keys.carry_out(&contents.forgotten, through)?;
+        }
+        self.destroy(destroyed)?;
+        {
+            let mut index = node.index();
+            index.add(&contents.added, reach)?;
+            index.forget_answers(node.clock.now())?;
+        }
+        self.reach = reach;
+        node.set_reach(reach);
+        node.forget_remembered(contents.added.answers.iter().map(|(key, ..)| *key));
+        self.note_heads(&contents.entries);
+        node.recent.extend(&contents.entries);
+        node.head.send_if_modified(|head| std::mem::replace(head, reach.position) != reach.position);
+        if forgets {
+            node.keys.note_erasure();
+        }
+        self.tell(contents.peers, contents.document);
+        Ok(())
+    }
+
+    fn sort(&self, page: &[Raw], reach: &mut Reach) -> Result<Contents, Stuck> {
+        let mut contents = Contents::default();
+        for raw in page {
+            reach.scanned = raw.position;
+            // What the cluster itself says about a stream, that it was destroyed for example.
+            if raw.tag.starts_with('$') {
+                continue;
+            }
+            match self.node.names.holds(&raw.name) {
+                Some(Holds::Events(_)) => self.take_event(raw, reach, &mut contents),
+                Some(Holds::Key) if KEY_TAGS.contains(&raw.tag.as_str()) => contents.keys.extend(read(raw)),
+                Some(Holds::Epochs) => contents.epochs.extend(EpochNotice::of(raw)),
+                Some(Holds::Answers) if raw.tag == ANSWERED => contents.added.answers.extend(answer_in(raw)),
+                Some(Holds::Node) if raw.tag == ANNOUNCED => {
+                    let peer = read::<Announcement>(raw).map(|said| Peer::of(said, self.node.clock.now()));
+                    contents.peers.extend(peer);
+                }
+                Some(Holds::Document) => {
+                    let text = String::from_utf8(raw.data.clone()).unwrap_or_default();
+                    contents.document = Some(Document { revision: raw.revision + 1, text });
+                }
+                Some(Holds::Identity) => refuse_newer(raw)?,
+                _ => {}
+            }
+        }
+        Ok(contents)
+    }
+
+    fn take_event(&self, raw: &Raw, reach: &mut Reach, contents: &mut Contents) {
+        let event = StoredEvent::of(raw, &self.node.names);
+        contents.last = Some(raw.id);
+        reach.position = raw.position;
+        reach.events += 1;
+        match &event {
+            Ok(event) => {
+                reach.recorded_at = reach.recorded_at.max(event.recorded_at);
+                contents
+                    .added
+                    .answers
+                    .extend(event.answer().map(|(key, answer)| (key, answer, event.recorded_at)));
+                contents.forgotten.extend(forgotten_by(event));
+            }
+            Err(bad) => tracing::error!(%bad, "the log holds something that is no event"),
+        }
+        if reach.events.is_multiple_of(MARKED_EVERY) {
+            let Reach { events, position, recorded_at, .. } = *reach;
+            contents.added.marks.push(Mark { events, position, recorded_at });
+        }
+        contents.entries.push(Arc::new(event));
+    }
+
+    fn take_epochs(&self, notices: &[EpochNotice]) -> Result<(), Stuck> {
+        for notice in notices {
+            notice.carry_out(&self.node).map_err(Stuck::Epoch)?;
+        }
+        Ok(())
+    }
+
+    fn destroy(&self, keys: Vec<KeyName>) -> Result<(), Trouble> {
+        let node = &self.node;
+        let destroying = stream::iter(keys)
+            .map(|name| async move { node.connection.destroy(&node.names.key(name)).await })
+            .buffer_unordered(DESTROYED_AT_ONCE)
+            .collect::<Vec<_>>();
+        self.runtime.block_on(destroying).into_iter().collect()
+    }
+
+    fn note_heads(&self, entries: &[Entry]) {
+        for event in entries.iter().filter_map(|entry| entry.as_ref().as_ref().ok()) {
+            if let Ok(stream) = event.stream.parse() {
+                self.node.note_head(stream, event.revision, event.effective_at);
+            }
+        }
+    }
+
+    fn tell(&self, peers: Vec<Peer>, document: Option<Document>) {
+        if !peers.is_empty() {
+            self.node.peers.send_modify(|known: &mut HashMap<Uuid, Peer>| {
+                known.extend(peers.into_iter().map(|peer| (peer.node, peer)));
+            });
+        }
+        if document.is_some() {
+            self.node.document.send_replace(document);
+        }
+    }
+
+    /// While nothing of ours comes, others write all the same: what has been looked through once is not again.
+    fn note_how_far(&mut self) -> Result<(), Stuck> {
+        if self.noted.elapsed() < NOTED {
+            return Ok(());
+        }
+        self.noted = Instant::now();
+        let looked = self.node.connection.nothing_after(self.reach.scanned, &self.prefixes);
+        if let Some(scanned) = self.runtime.block_on(looked)? {
+            self.reach.scanned = scanned;
+            self.node.index().add(&Added::default(), self.reach)?;
+            self.node.set_reach(self.reach);
+        }
+        Ok(())
+    }
+
+    fn note_end(&self) {
+        self.node.following.send_modify(|following| {
+            following.at_end = Some(Instant::now());
+            following.trouble = None;
+        });
+    }
+
+    fn note_trouble(&self, stuck: &Stuck) {
+        let trouble = stuck.to_string();
+        self.node.following.send_if_modified(|following| {
+            let is_new = following.trouble.as_ref() != Some(&trouble);
+            if is_new {
+                tracing::error!(trouble, "the log cannot be followed; trying again");
+                following.trouble = Some(trouble);
+            }
+            is_new
+        });
+    }
+}
+
+/// What stands in an event that the nodes keep among themselves; one that says nothing sensible is passed over.
+fn read<T: for<'de> Deserialize<'de>>(raw: &Raw) -> Option<T> {
+    let read = serde_json::from_slice(&raw.data);
+    if read.is_err() {
+        tracing::warn!(
+            position = raw.position,
+            tag = raw.tag,
+            "something in a stream of the nodes cannot be read"
+        );
+    }
+    read.ok()
+}
+
+fn answer_in(raw: &Raw) -> Option<(CommandKey, KeyedAnswer, i64)> {
+    let NothingDone { stream, revision, position, at, command } = read(raw)?;
+    command.answer(stream, revision, position).map(|(key, answer)| (key, answer, at))
+}
+
+fn forgotten_by(event: &StoredEvent) -> Option<Forgotten> {
+    if !FORGETTING.contains(&event.tag.as_str()) {
+        return None;
+    }
+    let StreamId { kind, id } = event.stream.parse().ok()?;
+    let forgotten = Event::decode(kind, &event.tag, &event.data).ok().and_then(|decoded| decoded.forgets(id));
+    if forgotten.is_none() {
+        tracing::error!(position = event.position, "an erasure cannot be read and was not carried out");
+    }
+    forgotten
+}
+
+/// Whatever this program has no kind for, it would leave out of every count without a word.
+pub(super) fn refuse_newer(raw: &Raw) -> Result<(), Stuck> {
+    let Some(Kinds { kinds }) = read(raw) else { return Ok(()) };
+    let unknown: Vec<String> =
+        kinds.into_iter().filter(|kind| kind.parse::<domain::Kind>().is_err()).collect();
+    if unknown.is_empty() { Ok(()) } else { Err(Stuck::Newer(unknown.join(", "))) }
+}

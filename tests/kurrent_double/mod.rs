@@ -1,0 +1,309 @@
+//! A KurrentDB in this process, for tests: one log behind one or several addresses, which speaks the server's
+//! own protocol to the official client, and which does on demand what networks and clusters do to a client.
+//!
+//! It takes after a server of version 24.10, as far as the product uses one. It reads no clock and draws no
+//! numbers: ids, times and positions of what it writes by itself follow from what was asked of it.
+
+#![allow(
+    dead_code,
+    reason = "what the double can do is one list, whether or not a test of today wants all of it"
+)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::watch,
+};
+use tonic::Code;
+use uuid::Uuid;
+
+mod connections;
+mod faults;
+mod log;
+mod protocol;
+mod reads;
+mod service;
+mod subscription;
+
+pub(crate) use self::faults::{EndWith, Lost};
+use self::{
+    connections::Node,
+    faults::{AppendFate, Faults, ReadFate},
+    log::Log,
+};
+
+/// A client is to find the leader soon, and to give up soon where there is none.
+const SETTINGS: &str = "tls=false&maxDiscoverAttempts=10&discoveryInterval=50";
+
+/// The server. It stops when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Double {
+    shared: Arc<Shared>,
+    /// Its own threads, so that it serves whatever the test's thread does. None while it is being dropped.
+    runtime: Option<Runtime>,
+}
+
+/// An event that somebody appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Appended {
+    /// The stream's name.
+    pub(crate) stream: String,
+    /// Its place in the stream, from 0 on.
+    pub(crate) revision: u64,
+    /// Its place in the log.
+    pub(crate) position: u64,
+    /// The id that the writer gave.
+    pub(crate) id: Uuid,
+    /// The type that the writer gave.
+    pub(crate) kind: String,
+}
+
+impl Double {
+    /// One node.
+    pub(crate) fn start() -> Self {
+        Self::cluster(1)
+    }
+
+    /// So many nodes over one log. The first one leads.
+    pub(crate) fn cluster(nodes: usize) -> Self {
+        let mut runtime = Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(2).thread_name("kurrent-double").enable_all().build().unwrap();
+        let nodes = (0..nodes).map(|_| Node::new().unwrap()).collect();
+        let double = Self { shared: Arc::new(Shared::new(nodes)), runtime: Some(runtime) };
+        double.go_away(false);
+        double
+    }
+
+    /// How a client finds it, from any process of this machine.
+    pub(crate) fn url(&self) -> String {
+        let hosts: Vec<_> = self.shared.nodes.iter().map(|node| node.address.to_string()).collect();
+        format!("esdb://{}?{SETTINGS}", hosts.join(","))
+    }
+
+    /// How a client finds one of the nodes and asks no other.
+    pub(crate) fn url_of(&self, node: usize) -> String {
+        format!("esdb://{}?{SETTINGS}", self.shared.nodes[node].address)
+    }
+
+    /// Where a node listens.
+    pub(crate) fn address(&self, node: usize) -> SocketAddr {
+        self.shared.nodes[node].address
+    }
+
+    /// Makes this node the leader. Connections stay as they are.
+    pub(crate) fn lead(&self, node: usize) {
+        assert!(node < self.shared.nodes.len(), "there is no node {node}");
+        self.shared.leader.store(node, Ordering::SeqCst);
+    }
+
+    /// Whether an append is answered with the position of its first event, not of its last: versions differ.
+    pub(crate) fn answers_first_position(&self, yes: bool) {
+        self.shared.answers_first_position.store(yes, Ordering::SeqCst);
+    }
+
+    /// Whether the events of a stream come with their positions, as they do not from older servers.
+    pub(crate) fn stream_reads_have_positions(&self, yes: bool) {
+        self.shared.has_positions.store(yes, Ordering::SeqCst);
+    }
+
+    /// How often each call came, by names like `Streams/Append`, whether or not it was carried out.
+    pub(crate) fn requests(&self) -> BTreeMap<String, u64> {
+        self.shared.requests.lock().clone()
+    }
+
+    /// How many subscriptions are open.
+    pub(crate) fn subscriptions(&self) -> usize {
+        self.shared.subscriptions.load(Ordering::SeqCst)
+    }
+
+    /// Every event that was appended, in order, without those that the server wrote by itself.
+    pub(crate) fn appended(&self) -> Vec<Appended> {
+        let log = self.shared.log.lock();
+        let asked_for = log.events().iter().filter(|event| event.asked_for);
+        let appended = asked_for.map(|event| Appended {
+            stream: event.stream.clone(),
+            revision: event.revision,
+            position: event.position,
+            id: event.event.id,
+            kind: event.event.kind.clone(),
+        });
+        appended.collect()
+    }
+
+    /// How many events were appended to streams whose names begin so.
+    pub(crate) fn event_count(&self, prefix: &str) -> usize {
+        self.appended().iter().filter(|event| event.stream.starts_with(prefix)).count()
+    }
+
+    /// The names of the streams to which somebody appended, in alphabetical order.
+    pub(crate) fn streams(&self) -> Vec<String> {
+        let names: BTreeSet<_> = self.appended().into_iter().map(|event| event.stream).collect();
+        names.into_iter().collect()
+    }
+
+    /// The connections of the next appends are cut, without an answer.
+    pub(crate) fn lose_next_appends(&self, count: usize, when: Lost) {
+        self.lose_next_appends_to("", count, when);
+    }
+
+    /// The same, for appends to streams whose names begin so.
+    pub(crate) fn lose_next_appends_to(&self, prefix: &str, count: usize, when: Lost) {
+        self.shared.faults.lock().set_appends(prefix, count, AppendFate::Lost(when));
+    }
+
+    /// The next appends write nothing and are answered with this status.
+    pub(crate) fn refuse_next_appends(&self, count: usize, code: Code) {
+        self.shared.faults.lock().set_appends("", count, AppendFate::Refused(code));
+    }
+
+    /// The next appends are written, or not, at once, and answered only after the wait: the deadline has
+    /// passed.
+    pub(crate) fn delay_next_appends(&self, count: usize, wait: Duration, took_effect: bool) {
+        self.shared.faults.lock().set_appends("", count, AppendFate::Delayed { wait, took_effect });
+    }
+
+    /// The next reads that are no subscriptions are answered with this status.
+    pub(crate) fn refuse_next_reads(&self, count: usize, code: Code) {
+        self.shared.faults.lock().reads.extend(vec![ReadFate::Refused(code); count]);
+    }
+
+    /// The connection of the next read that is no subscription is cut after so many events, or where they
+    /// end.
+    pub(crate) fn cut_next_reads_after(&self, events: usize) {
+        self.shared.faults.lock().reads.push_back(ReadFate::CutAfter(events));
+    }
+
+    /// The next subscriptions are answered with this status.
+    pub(crate) fn refuse_next_subscriptions(&self, count: usize, code: Code) {
+        self.shared.faults.lock().subscriptions.extend(vec![ReadFate::Refused(code); count]);
+    }
+
+    /// The connection of the next subscription is cut after so many events.
+    pub(crate) fn cut_next_subscription_after(&self, events: usize) {
+        self.shared.faults.lock().subscriptions.push_back(ReadFate::CutAfter(events));
+    }
+
+    /// While set, subscriptions are confirmed and say nothing else; afterwards they deliver what they held
+    /// back.
+    pub(crate) fn stall_subscriptions(&self, yes: bool) {
+        self.shared.faults.lock().stalls_subscriptions = yes;
+        self.shared.signal();
+    }
+
+    /// While set, subscriptions deliver every event twice that is appended after they caught up.
+    pub(crate) fn repeat_in_subscriptions(&self, yes: bool) {
+        self.shared.faults.lock().repeats_in_subscriptions = yes;
+    }
+
+    /// Ends the subscriptions that run; later ones are not concerned.
+    pub(crate) fn end_subscriptions(&self, end_with: EndWith) {
+        let mut faults = self.shared.faults.lock();
+        faults.endings += 1;
+        faults.end_with = Some(end_with);
+        drop(faults);
+        self.shared.signal();
+    }
+
+    /// Closes every connection, and returns when all are closed. A call that had come in by then may still
+    /// take effect, unheard.
+    pub(crate) fn cut_connections(&self) {
+        for node in &self.shared.nodes {
+            node.cut_all();
+        }
+    }
+
+    /// While set, every connection is closed and new ones are refused.
+    pub(crate) fn go_away(&self, yes: bool) {
+        for node in 0..self.shared.nodes.len() {
+            self.node_goes_away(node, yes);
+        }
+    }
+
+    /// The same, for one node, which the others then call dead. Leadership does not move by itself.
+    pub(crate) fn node_goes_away(&self, node: usize, yes: bool) {
+        let runtime = self.runtime.as_ref().unwrap();
+        let _inside = runtime.enter();
+        if yes {
+            self.shared.nodes[node].go_away();
+        } else {
+            connections::come_back(&self.shared, node).unwrap();
+        }
+    }
+
+    /// Takes back the faults that no call used up, stalling and repeating. Nodes that are away stay away.
+    pub(crate) fn clear_faults(&self) {
+        self.shared.faults.lock().clear();
+        self.shared.signal();
+    }
+}
+
+impl Drop for Double {
+    fn drop(&mut self) {
+        self.go_away(true);
+        if let Some(runtime) = self.runtime.take() {
+            // A test may drop the double inside of a runtime of its own, where nothing may wait for this one.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// What all nodes, calls and the test's thread have in common. Who locks both locks the faults before the
+/// log.
+#[derive(Debug)]
+struct Shared {
+    nodes: Vec<Node>,
+    /// Which of them leads.
+    leader: AtomicUsize,
+    log: Guarded<Log>,
+    faults: Guarded<Faults>,
+    requests: Guarded<BTreeMap<String, u64>>,
+    subscriptions: AtomicUsize,
+    answers_first_position: AtomicBool,
+    has_positions: AtomicBool,
+    /// Counts the changes of the log and of the faults, for those who wait for one.
+    signal: watch::Sender<u64>,
+}
+
+impl Shared {
+    fn new(nodes: Vec<Node>) -> Self {
+        Self {
+            nodes,
+            leader: AtomicUsize::new(0),
+            log: Guarded::default(),
+            faults: Guarded::default(),
+            requests: Guarded::default(),
+            subscriptions: AtomicUsize::new(0),
+            answers_first_position: AtomicBool::new(false),
+            has_positions: AtomicBool::new(false),
+            signal: watch::Sender::new(0),
+        }
+    }
+
+    fn count(&self, call: &str) {
+        *self.requests.lock().entry(call.to_owned()).or_default() += 1;
+    }
+
+    fn signal(&self) {
+        self.signal.send_modify(|changes| *changes += 1);
+    }
+}
+
+/// A value that one thread at a time uses. Nothing here fails halfway, so that a test that fails while it
+/// holds the lock does not take the others with it.
+#[derive(Debug, Default)]
+struct Guarded<T>(Mutex<T>);
+
+impl<T> Guarded<T> {
+    fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
