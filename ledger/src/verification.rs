@@ -211,6 +211,8 @@ pub struct Verification {
     suspect: Option<Suspect>,
     altered_node: Option<u64>,
     fault: Option<Fault>,
+    /// Whether the position of an event is its number, as in a log that one machine keeps for itself.
+    positions_are_numbers: bool,
 }
 
 impl Verification {
@@ -255,9 +257,17 @@ impl Verification {
             suspect: None,
             altered_node: None,
             fault: None,
+            positions_are_numbers: true,
         };
         begun.meet_checkpoints();
         Ok(begun)
+    }
+
+    /// Of a log in a cluster, where positions are those of the cluster: they say nothing about an event's number.
+    #[must_use]
+    pub fn with_positions_of_a_cluster(mut self) -> Self {
+        self.positions_are_numbers = false;
+        self
     }
 
     /// The name of the log that the checkpoints sign.
@@ -293,7 +303,8 @@ impl Verification {
                 return false;
             }
         }
-        if self.suspect.is_none() && self.altered_node.is_none() && stored.position.0 != index + 1 {
+        let is_shifted = self.positions_are_numbers && stored.position.0 != index + 1;
+        if self.suspect.is_none() && self.altered_node.is_none() && is_shifted {
             self.fault = Some(Fault::Shifted { number: index + 1, position: stored.position.0 });
             return false;
         }

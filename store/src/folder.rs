@@ -29,6 +29,8 @@ const LOCK_FILE: &str = "rapport.lock";
 const FORMAT_FILE: &str = "format.json";
 pub(crate) const SECRET_FILE: &str = "installation.secret";
 pub(crate) const LEDGER_KEY_FILE: &str = "ledger-signing.key";
+pub(crate) const KEYS_FILE: &str = "keys.sqlite";
+pub(crate) const LOG_FILE: &str = "log.sqlite";
 /// What a file is called while it is being written.
 const UNFINISHED: &str = "unfinished";
 
@@ -180,7 +182,7 @@ impl DataFolder {
 
     /// The events.
     pub fn log_file(&self) -> PathBuf {
-        self.0.path.join("log.sqlite")
+        self.0.path.join(LOG_FILE)
     }
 
     /// Where which event lies; may be deleted while nobody holds the folder.
@@ -190,7 +192,7 @@ impl DataFolder {
 
     /// The wrapped keys of personal values.
     pub fn keys_file(&self) -> PathBuf {
-        self.0.path.join("keys.sqlite")
+        self.0.path.join(KEYS_FILE)
     }
 
     /// The folder of the views; made where it is missing.
@@ -225,6 +227,24 @@ impl Joining {
         Ok(Self { path: path.to_owned(), lock, format })
     }
 
+    /// Takes hold of a folder into which a log is copied: empty, new, or one in which a file says that it is being
+    /// copied already.
+    pub(crate) fn begin_copy(path: &Path, mark: &str, log: Uuid) -> Result<Self, OpenError> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(OpenError::io(path))?;
+        let (file, said) = (path.join(mark), log.to_string());
+        let format = path.join(FORMAT_FILE);
+        let begun = read_if_there(&file)?;
+        if exists(&format)? || begun.as_ref().is_some_and(|begun| *begun != said.as_bytes()) {
+            return Err(OpenError::Foreign(path.to_owned()));
+        }
+        if begun.is_none() {
+            refuse_foreign(path)?;
+        }
+        let lock = lock(path)?;
+        write_durably(&file, said.as_bytes())?;
+        Ok(Self { path: path.to_owned(), lock, format: None })
+    }
+
     /// Where the folder is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -249,6 +269,22 @@ impl Joining {
 /// Draws a secret where there is none.
 pub(crate) fn draw_if_missing(file: &Path) -> Result<(), OpenError> {
     if exists(file)? { Ok(()) } else { write_durably(file, &rand::random::<[u8; 32]>()) }
+}
+
+/// Draws a secret where there is none, also where several processes do so at the same time: the first one's counts.
+#[cfg(feature = "kurrentdb")]
+pub(crate) fn draw_once(file: &Path) -> Result<(), OpenError> {
+    if exists(file)? {
+        return Ok(());
+    }
+    let own = file.with_added_extension(format!("{}", Uuid::from_u128(rand::random())));
+    write_durably(&own, &rand::random::<[u8; 32]>())?;
+    let placed = fs::hard_link(&own, file);
+    fs::remove_file(&own).map_err(OpenError::io(&own))?;
+    match placed {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(OpenError::io(file)(error)),
+        _ => Ok(()),
+    }
 }
 
 impl Drop for Held {

@@ -31,7 +31,7 @@ pub(crate) mod mirror;
 
 use crate::{
     epochs::{self, Epochs, KeyName, cipher, decrypt, encrypt},
-    folder::{DataFolder, exists, make_private},
+    folder::{DataFolder, KEYS_FILE, exists, make_private},
     log_file::{failure, from_stored, is_full, keep_plans, to_stored},
     open_error::OpenError,
     options::Options,
@@ -161,25 +161,21 @@ impl Keys {
         if !exists(&file)? && !exists(&first)? {
             epochs::draw(folder.path(), 1)?;
         }
-        Self::open_with(folder, options, None)
+        Self::open_with(folder.path(), options, None)
     }
 
     /// Opens the keys of a node; which epochs there are, the oldest and the current one, stands in the cluster.
     #[cfg(feature = "kurrentdb")]
     pub(crate) fn open_copy(
-        folder: &DataFolder,
+        folder: &Path,
         options: &Options,
         (oldest, current): (u32, u32),
     ) -> Result<Self, OpenError> {
         Self::open_with(folder, options, Some((oldest, current)))
     }
 
-    fn open_with(
-        folder: &DataFolder,
-        options: &Options,
-        epochs: Option<(u32, u32)>,
-    ) -> Result<Self, OpenError> {
-        let file = folder.keys_file();
+    fn open_with(folder: &Path, options: &Options, epochs: Option<(u32, u32)>) -> Result<Self, OpenError> {
+        let file = folder.join(KEYS_FILE);
         make_private(&file)?;
         let connect = || connect(&file, options).map_err(OpenError::database(&file));
         let durable = connect()?;
@@ -191,12 +187,12 @@ impl Keys {
         let (oldest, current) = durable
             .query_row("SELECT oldest, current FROM epochs", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .map_err(OpenError::database(&file))?;
-        let epochs = Epochs::open(folder.path(), oldest, current)?;
+        let epochs = Epochs::open(folder, oldest, current)?;
         // Where a rotation was cut off at its very end.
-        epochs::destroy_before(folder.path(), oldest)?;
+        epochs::destroy_before(folder, oldest)?;
         let lookup = Lookup { stored: connect()?, pending: HashMap::new(), epochs };
         Ok(Self {
-            folder: folder.path().to_owned(),
+            folder: folder.to_owned(),
             cache: Cache::new(CACHED),
             lookup: Mutex::new(lookup),
             durable: Mutex::new(durable),

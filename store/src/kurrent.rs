@@ -6,6 +6,7 @@
 //! whichever node ([`tracker`]), and nobody here sees an event before that thread has done what the event asks for.
 
 mod appending;
+mod cluster_log;
 mod connection;
 mod copying;
 mod document;
@@ -37,7 +38,6 @@ use futures::{StreamExt as _, stream};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
-pub use self::copying::ClusterCopy;
 use self::{
     appending::Appending,
     connection::Connection,
@@ -49,6 +49,10 @@ use self::{
     peers::{ANNOUNCED, Announcement},
     recent::{Entry, position_of},
     tracker::Tracker,
+};
+pub(crate) use self::{
+    cluster_log::ClusterLog,
+    copying::{into_cluster, out_of_cluster},
 };
 use crate::{
     cluster::Cluster,
@@ -100,7 +104,7 @@ impl KurrentStore {
         let opening = Opening { connection: &connection, names: &names, secrets: secrets.as_deref() };
         let Found { log, epochs } = opening.open(&joining, None).await?;
         let folder = joining.finish(log)?;
-        let keys = Arc::new(Keys::open_copy(&folder, &options, epochs)?);
+        let keys = Arc::new(Keys::open_copy(folder.path(), &options, epochs)?);
         let index = NodeIndex::open(&folder.index_file(), log)?;
         let fail = |error| OpenError::Database { path: folder.index_file(), source: error };
         let mut reach = index.reach().map_err(fail)?;

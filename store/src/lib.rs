@@ -20,6 +20,7 @@
 mod backup;
 mod clock;
 mod cluster;
+mod copying;
 mod embedded;
 mod epochs;
 mod erasures;
@@ -45,6 +46,7 @@ mod writer;
 
 pub use backup::{BackupError, Copied, restore};
 pub use cluster::{AddressError, Cluster};
+pub use copying::{CopyError, Side, WholeLog, copy};
 pub use embedded::{EmbeddedStore, Statistics};
 pub use folder::DataFolder;
 pub use keys::{KeyError, KeyState, Keys};

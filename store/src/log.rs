@@ -88,7 +88,9 @@ impl Log {
                 let open = move || EmbeddedStore::open(&DataFolder::open(folder)?, options);
                 // Opening reads and checks files, which must not hold up what else the runtime does.
                 let opened = tokio::task::spawn_blocking(open).await;
-                opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())).map(Self::Embedded)
+                opened
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+                    .map(Self::Embedded)
             }
             #[cfg(feature = "kurrentdb")]
             Place::Cluster { cluster, secrets } => {
@@ -96,11 +98,7 @@ impl Log {
                 opened.map(Self::Cluster)
             }
             #[cfg(not(feature = "kurrentdb"))]
-            Place::Cluster { cluster, .. } => Err(OpenError::Cluster {
-                cluster: cluster.to_string(),
-                reason: "this program was built without it; build it with `cargo build --release --features kurrentdb`"
-                    .to_owned(),
-            }),
+            Place::Cluster { cluster, .. } => Err(not_built_in(cluster)),
         }
     }
 
@@ -231,4 +229,12 @@ impl Log {
             Self::Cluster(store) => store.write_document(revision, text).await,
         }
     }
+}
+
+/// What is said where the program was built without the client of clusters.
+#[cfg(not(feature = "kurrentdb"))]
+pub(crate) fn not_built_in(cluster: &Cluster) -> OpenError {
+    let reason =
+        "this program was built without it; build it with `cargo build --release --features kurrentdb`";
+    OpenError::Cluster { cluster: cluster.to_string(), reason: reason.to_owned() }
 }

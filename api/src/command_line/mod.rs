@@ -17,6 +17,7 @@ use crate::door::Door;
 mod backup;
 mod bundle;
 mod check;
+mod copy;
 mod demo;
 mod disclosures;
 mod erase;
@@ -164,6 +165,7 @@ enum Command {
     Keys(keys::Keys),
     Backup(backup::Backup),
     Restore(backup::Restore),
+    Copy(copy::Copy),
     Token(token::Token),
     UnsubscribeLink(unsubscribe_link::UnsubscribeLink),
     Verify(verify::Verify),
@@ -195,9 +197,10 @@ pub fn run() -> ExitCode {
             Command::Keys(keys) => keys.run(&shared).await,
             Command::Backup(backup) => backup.run(&shared).await,
             Command::Restore(restore) => restore.run(&shared).await,
+            Command::Copy(copy) => copy.run(&shared).await,
             Command::Token(token) => token.run(&shared).await,
             Command::UnsubscribeLink(link) => link.run(&shared).await,
-            Command::Verify(verify) => verify.run(&shared),
+            Command::Verify(verify) => verify.run(&shared).await,
             Command::Export(export) => export.run(&shared).await,
             Command::Disclosures(disclosures) => disclosures.run(&shared).await,
         }
@@ -219,7 +222,8 @@ fn complain(error: &anyhow::Error) -> ExitCode {
 /// Where the process speaks about itself: to standard error, and unless asked otherwise only when something is
 /// wrong, or when it serves.
 fn speak(shared: &Shared, serves: bool) {
-    let default = if serves { "info" } else { "warn" };
+    // The client of the cluster speaks of every attempt; what comes of them is told here.
+    let default = if serves { "info,kurrentdb=off" } else { "warn,kurrentdb=off" };
     let filter = shared.log.as_deref().unwrap_or(default);
     let filter = tracing_subscriber::EnvFilter::try_new(filter)
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));

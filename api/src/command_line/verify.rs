@@ -1,4 +1,5 @@
-//! `rapport verify`: reads the files themselves, and needs neither the server nor the lock of the folder.
+//! `rapport verify`: reads the files themselves, or the cluster itself, and needs neither the server nor the lock of the
+//! folder.
 
 use std::{fs, path::PathBuf, process::ExitCode, time::Instant};
 
@@ -9,7 +10,7 @@ use ledger::{
     note::Verifier,
     verification::{Report, Verification},
 };
-use store::StoredLog;
+use store::{Place, Side, WholeLog};
 
 use super::{Shared, log_bar, say};
 
@@ -41,16 +42,16 @@ Examples:
   rapport verify history.bundle --key ledger.key    a bundle, with nothing but the public key";
 
 impl Verify {
-    pub(super) fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
         let key = self.key.as_deref().map(read_key).transpose()?;
         match &self.bundle {
             Some(file) if self.checkpoint.is_empty() => self.bundle(file, key),
             Some(_) => bail!("--checkpoint is for the whole log: a bundle brings its own"),
-            None => self.log(shared, key),
+            None => self.log(shared, key).await,
         }
     }
 
-    fn log(&self, shared: &Shared, key: Option<Verifier>) -> anyhow::Result<ExitCode> {
+    async fn log(&self, shared: &Shared, key: Option<Verifier>) -> anyhow::Result<ExitCode> {
         let mut outside = Vec::new();
         for file in &self.checkpoint {
             let note =
@@ -74,13 +75,20 @@ impl Verify {
                 );
             }
         };
-        let log = StoredLog::open(&shared.data)?;
+        let side = match shared.place()? {
+            Place::Folder => Side::Folder(shared.data.clone()),
+            Place::Cluster { cluster, .. } => Side::Cluster(cluster),
+        };
+        let log = WholeLog::open(&side).await?;
+        if !log.numbers_its_positions() {
+            verification = verification.with_positions_of_a_cluster();
+        }
         let origin = log.log_id().map(|id| format!("rapport/{id}"));
         if origin.as_deref() != Some(verification.origin()) {
             bail!("NOT PROVEN: the log is not the one that the ledger signs, {}", verification.origin());
         }
         let bar = log_bar("verifying");
-        bar.set_length(log.length());
+        bar.set_length(log.length().unwrap_or_default());
         let mut count = 0;
         log.each(|event| {
             count += 1;
@@ -88,7 +96,8 @@ impl Verify {
                 bar.set_position(count);
             }
             verification.event(event)
-        });
+        })
+        .await?;
         bar.finish_and_clear();
         let report = verification.end();
         let seconds = begun.elapsed().as_secs_f64();

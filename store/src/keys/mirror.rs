@@ -2,11 +2,11 @@
 //! keeps in the order of the log. A key that a node draws waits until it stands in the cluster; where another node was
 //! faster, that one's key counts.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, path::Path};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD};
 use domain::{ContactId, Forgotten};
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OpenFlags, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -171,12 +171,21 @@ impl Keys {
         self.looking_up().epochs.end_before(epoch);
         Ok(())
     }
+}
 
-    /// Whether there is a copy of a key here, or the mark of its destruction.
-    pub(crate) fn knows(&self, (owner, key): KeyName) -> Result<bool, KeyError> {
-        let sql = "SELECT 1 FROM keys WHERE owner = ?1 AND key IN (?2, ?3) LIMIT 1";
-        let of = params![owner.0.as_bytes(), key.as_bytes(), WHOLE_OWNER];
-        let found = self.writing().query_row(sql, of, |_| Ok(())).optional()?;
-        Ok(found.is_some())
+/// Hands out the living keys of a folder, wrapped as they are, without holding it.
+pub(crate) fn each_wrapped(
+    file: &Path,
+    mut each: impl FnMut(WrappedKey) -> Result<(), KeyError>,
+) -> Result<(), KeyError> {
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let sql = "SELECT owner, key, epoch, wrapped FROM keys WHERE wrapped IS NOT NULL ORDER BY owner, key";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (owner, key): ([u8; 16], [u8; 16]) = (row.get(0)?, row.get(1)?);
+        let name = (ContactId(Uuid::from_bytes(owner)), Uuid::from_bytes(key));
+        each(WrappedKey::new(name, row.get(2)?, &row.get::<_, Vec<u8>>(3)?))?;
     }
+    Ok(())
 }

@@ -542,7 +542,7 @@ impl Proposal {
 }
 
 /// Drawn once for each key, so that the same key sent twice stands once.
-fn id_of(key: &WrappedKey) -> Uuid {
+pub(super) fn id_of(key: &WrappedKey) -> Uuid {
     use sha2::{Digest as _, Sha256};
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&Sha256::digest(key.wrapped.as_bytes())[..16]);

@@ -14,9 +14,9 @@ use std::{
 };
 
 use eventstore::{
-    AppendToStreamOptions, Client, ClientSettings, Credentials, CurrentRevision, EventData, Position,
-    ReadAllOptions, ReadStream, ReadStreamOptions, StreamPosition, StreamState, SubscriptionFilter,
-    TombstoneStreamOptions,
+    AppendToStreamOptions, BatchAppendClient, BatchAppendOptions, Client, ClientSettings, Credentials,
+    CurrentRevision, EventData, Position, ReadAllOptions, ReadStream, ReadStreamOptions, StreamPosition,
+    StreamState, SubscriptionFilter, TombstoneStreamOptions,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -24,7 +24,7 @@ use tokio::{runtime::Handle, time::timeout};
 use uuid::Uuid;
 
 use super::pause::Pause;
-use crate::{cluster::Cluster, open_error::OpenError};
+use crate::{cluster::Cluster, copying::CopyError, open_error::OpenError};
 
 /// How long one call may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -147,6 +147,12 @@ impl Trouble {
     /// Whether it may help to try again.
     pub(super) fn passes(&self) -> bool {
         matches!(self, Self::NotDone(_) | Self::Moved(_) | Self::Unknown(_))
+    }
+}
+
+impl From<Trouble> for CopyError {
+    fn from(trouble: Trouble) -> Self {
+        Self::Cluster(trouble.to_string())
     }
 }
 
@@ -411,6 +417,16 @@ impl Connection {
         }
     }
 
+    /// A session in which one append after the other goes out, none before the last one was answered. On a single call
+    /// each the client sends two packets and waits for the first to be acknowledged, some 40 milliseconds; in a session
+    /// it sends one. Nothing where the servers know no sessions.
+    pub(super) async fn session(&self) -> Option<Session> {
+        let (_, client) = self.leader.client();
+        let options = self.authenticated(BatchAppendOptions::default(), BatchAppendOptions::authenticated);
+        let session = timeout(PATIENCE, client.batch_append(&options.requires_leader(true))).await;
+        session.ok()?.ok().map(Session)
+    }
+
     /// Destroys a stream for ever; one that is destroyed already, or never was, is as good.
     pub(super) async fn destroy(&self, name: &str) -> Result<(), Trouble> {
         let options = TombstoneStreamOptions::default().deadline(PATIENCE);
@@ -447,6 +463,20 @@ impl Connection {
             Some((user, password)) => with(options, Credentials::new(user.to_owned(), password.to_owned())),
             None => options,
         }
+    }
+}
+
+/// A session of appends.
+pub(super) struct Session(BatchAppendClient);
+
+impl Session {
+    /// Whether the events stand now. Where not, nothing is known of them, and the session is over.
+    pub(super) async fn append(&self, name: &str, expected: u64, events: &[Proposed]) -> bool {
+        let state =
+            if expected == 0 { StreamState::NoStream } else { StreamState::StreamRevision(expected - 1) };
+        let Ok(data) = events.iter().map(Proposed::data).collect::<Result<Vec<_>, _>>() else { return false };
+        let appended = timeout(PATIENCE, self.0.append_to_stream(name, state, data));
+        matches!(appended.await, Ok(Ok(_)))
     }
 }
 

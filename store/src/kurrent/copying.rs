@@ -1,3 +1,327 @@
-//! x
-/// x
-pub struct ClusterCopy;
+//! Moving house: a whole log goes from a folder into a cluster, or back, event by event in the order in which it was
+//! recorded, with its ids, revisions, times and writers, so that the ledger of the copy comes to the same root. Cut off
+//! anywhere, the same copy goes on where it was.
+
+use std::{fs, path::Path};
+
+use domain::{Position, Stored};
+use futures::{StreamExt as _, stream};
+use rusqlite::params;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::{
+    appending::id_of,
+    cluster_log::ClusterLog,
+    connection::{Connection, Expected, Proposed, Raw, Session, Trouble},
+    document,
+    envelope::{StoredEvent, propose},
+    epochs::read_epochs,
+    identity::{Found, Opening},
+    names::{Holds, Names},
+    tracker::KEY_TAGS,
+};
+use crate::{
+    cluster::Cluster,
+    copying::CopyError,
+    folder::{Format, Joining, KEYS_FILE, LEDGER_KEY_FILE, LOG_FILE, WITH_LEDGER, write_format},
+    keys::{Keys, mirror::WrappedKey, mirror::each_wrapped},
+    log_file::{LogFile, to_stored},
+    open_error::OpenError,
+    options::Options,
+    stored_log::StoredLog,
+};
+
+/// How many events of one stream are joined in one append, and how many bytes: below what a server takes.
+const JOINED: usize = 200;
+const JOINED_BYTES: usize = 700 << 10;
+/// How many groups are read ahead.
+const AHEAD: usize = 64;
+/// How many keys are on their way at a time. They have no order among themselves.
+const KEYS_AT_ONCE: usize = 48;
+/// What a folder is called in which the secrets lie for as long as a log is copied out of it.
+const BESIDE: &str = "copying.unfinished";
+/// In a folder that is being copied into: which log it will hold.
+const MARK: &str = "copying.log";
+
+/// Neighbours in the log that belong to one stream.
+struct Group {
+    stream: String,
+    /// How many events the stream holds before them.
+    expected: u64,
+    events: Vec<Proposed>,
+    bytes: usize,
+}
+
+/// Copies the log of a folder into a cluster. `progress` is told how many events are through; those that stood there
+/// already count.
+pub(crate) async fn into_cluster(
+    from: &Path,
+    to: &Cluster,
+    mut progress: impl FnMut(u64),
+) -> Result<(), CopyError> {
+    let log = StoredLog::open(from)?;
+    let id = log.log_id().ok_or_else(|| CopyError::Source("the log says not which one it is".to_owned()))?;
+    if !from.join(LEDGER_KEY_FILE).is_file() {
+        return Err(CopyError::Source(
+            "it has no ledger yet: open it once, `rapport views` for example".to_owned(),
+        ));
+    }
+    let names = Names::new(to.prefix());
+    let connection = Connection::open(to.clone()).await?;
+    begin(&connection, &names, from, id).await?;
+    copy_keys(&connection, &names, &from.join(KEYS_FILE)).await?;
+    copy_document(&connection, &names, &from.join("tokens.json")).await?;
+    let last = connection.newest_of_all(1, &names.of_events()).await?.pop();
+    let (groups, mut grouped) = mpsc::channel(AHEAD);
+    let reading = tokio::task::spawn_blocking(move || read_ahead(&log, last.as_ref(), &groups));
+    let mut session = connection.session().await;
+    while let Some(step) = grouped.recv().await {
+        match step {
+            Step::There(count) => progress(count),
+            Step::Group(group, count) => {
+                append(&connection, &names, &mut session, &group).await?;
+                progress(count);
+            }
+        }
+    }
+    reading.await.map_err(|error| CopyError::Source(error.to_string()))?
+}
+
+/// Begins the log in the cluster under its own id, or finds it there.
+async fn begin(connection: &Connection, names: &Names, from: &Path, id: Uuid) -> Result<Found, CopyError> {
+    let beside = from.join(BESIDE);
+    let opened = async {
+        let joining = Joining::begin(&beside)?;
+        Opening { connection, names, secrets: Some(from) }.open(&joining, Some(id)).await
+    };
+    let opened = opened.await;
+    // The secrets lie in the folder itself; these are copies.
+    fs::remove_dir_all(&beside).map_err(OpenError::io(&beside))?;
+    Ok(opened?)
+}
+
+/// A key goes before the first event that is sealed with it; all of them go first.
+async fn copy_keys(connection: &Connection, names: &Names, file: &Path) -> Result<(), CopyError> {
+    let file = file.to_owned();
+    let (keys, mut read) = mpsc::channel::<WrappedKey>(AHEAD);
+    let reading = tokio::task::spawn_blocking(move || {
+        each_wrapped(&file, |key| {
+            // Nobody listens any more where a key could not be copied, and that is told below.
+            let _ = keys.blocking_send(key);
+            Ok(())
+        })
+    });
+    let received = stream::poll_fn(move |context| read.poll_recv(context));
+    let mut copied = received.map(|key| copy_key(connection, names, key)).buffer_unordered(KEYS_AT_ONCE);
+    while let Some(copied) = copied.next().await {
+        copied?;
+    }
+    let read = reading.await.map_err(|error| CopyError::Source(error.to_string()))?;
+    read.map_err(|error| CopyError::Source(error.to_string()))
+}
+
+async fn copy_key(connection: &Connection, names: &Names, key: WrappedKey) -> Result<(), CopyError> {
+    let event = Proposed::of(id_of(&key), KEY_TAGS[0], &key)?;
+    match connection.append_surely(&names.key(key.name()), Expected::Events(0), &[event]).await {
+        // It stands there already, or whose it was has been erased since.
+        Ok(_) | Err(Trouble::Revision(_) | Trouble::Destroyed) => Ok(()),
+        Err(trouble) => Err(trouble.into()),
+    }
+}
+
+/// Whoever could come in can still come in.
+async fn copy_document(connection: &Connection, names: &Names, file: &Path) -> Result<(), CopyError> {
+    let Ok(text) = fs::read_to_string(file) else { return Ok(()) };
+    let event = document::event(&text)?;
+    match connection.append_surely(&names.document(), Expected::Events(0), &[event]).await {
+        Ok(_) | Err(Trouble::Revision(_)) => Ok(()),
+        Err(trouble) => Err(trouble.into()),
+    }
+}
+
+/// What comes next.
+enum Step {
+    /// So many events stand in the cluster already.
+    There(u64),
+    /// These are to be appended; so many are through when they are.
+    Group(Group, u64),
+}
+
+/// Reads the log and joins neighbours, from after the last event that stands in the cluster.
+fn read_ahead(log: &StoredLog, last: Option<&Raw>, steps: &mpsc::Sender<Step>) -> Result<(), CopyError> {
+    let (mut count, mut is_there, mut group, mut failed) = (0_u64, last.is_some(), None::<Group>, None);
+    log.each(|event| {
+        count += 1;
+        let stored = match event {
+            Ok(stored) => stored,
+            Err(bad) => {
+                failed = Some(CopyError::Source(bad.to_string()));
+                return false;
+            }
+        };
+        if is_there {
+            is_there = last.is_some_and(|last| last.id.as_bytes() != stored.id);
+            return is_there || steps.blocking_send(Step::There(count)).is_ok();
+        }
+        let proposed = match propose(stored, None) {
+            Ok(proposed) => proposed,
+            Err(reason) => {
+                failed = Some(CopyError::Event { number: count, reason });
+                return false;
+            }
+        };
+        join(&mut group, stored, proposed)
+            .is_none_or(|full| steps.blocking_send(Step::Group(full, count - 1)).is_ok())
+    });
+    if let Some(failed) = failed {
+        return Err(failed);
+    }
+    if is_there {
+        return Err(CopyError::Foreign);
+    }
+    // Where nobody listens any more the reason has been told already.
+    let _ = group.map(|rest| steps.blocking_send(Step::Group(rest, count)));
+    Ok(())
+}
+
+/// Adds an event to those before it, if it is their neighbour; otherwise gives those back.
+fn join(group: &mut Option<Group>, stored: &Stored<'_>, event: Proposed) -> Option<Group> {
+    let size = event.size();
+    if let Some(group) = group
+        && group.stream == stored.stream
+        && group.expected + group.events.len() as u64 + 1 == stored.revision
+        && group.events.len() < JOINED
+        && group.bytes + size <= JOINED_BYTES
+    {
+        group.events.push(event);
+        group.bytes += size;
+        return None;
+    }
+    let (stream, expected) = (stored.stream.to_owned(), stored.revision - 1);
+    group.replace(Group { stream, expected, events: vec![event], bytes: size })
+}
+
+/// Appends a group, and is not done before it stands there once.
+async fn append(
+    connection: &Connection,
+    names: &Names,
+    session: &mut Option<Session>,
+    group: &Group,
+) -> Result<(), CopyError> {
+    let name = names.stored(&group.stream);
+    if let Some(open) = session {
+        if open.append(&name, group.expected, &group.events).await {
+            return Ok(());
+        }
+        *session = None;
+    }
+    match connection.append_surely(&name, Expected::Events(group.expected), &group.events).await {
+        Ok(_) => {}
+        Err(Trouble::Revision(_)) => {
+            let there =
+                connection.read_stream(&name, group.expected, group.events.len()).await?.unwrap_or_default();
+            if !there.iter().map(|raw| raw.id).eq(group.events.iter().map(|event| event.id)) {
+                return Err(CopyError::Foreign);
+            }
+        }
+        Err(trouble) => return Err(trouble.into()),
+    }
+    *session = connection.session().await;
+    Ok(())
+}
+
+/// Copies the log of a cluster into a new folder, with the secrets from where they lie. `progress` is told how many
+/// events are through.
+pub(crate) async fn out_of_cluster(
+    from: &Cluster,
+    to: &Path,
+    secrets: &Path,
+    mut progress: impl FnMut(u64),
+) -> Result<(), CopyError> {
+    let log = ClusterLog::open(from).await?;
+    let joining = Joining::begin_copy(to, MARK, log.log_id())?;
+    let opening = Opening { connection: &log.connection, names: &log.names, secrets: Some(secrets) };
+    opening.take_all(joining.path()).await?;
+    let epochs = log.connection.read_stream(&log.names.epochs(), 0, 10_000).await?.unwrap_or_default();
+    let (oldest, current, _) = read_epochs(&epochs);
+    let keys = Keys::open_copy(to, &Options::default(), (oldest, current))?;
+    let mut file = LogFile::open(&to.join(LOG_FILE), log.log_id(), &Options::default())?;
+    let (mut count, after) = reached(&log, &file).await?;
+    // All keys, also those that stand before the place where it goes on: what is known already stays.
+    log.pages(0, &[log.names.stored("key-")], |page| {
+        let wrapped: Vec<WrappedKey> = page
+            .iter()
+            .filter(|raw| KEY_TAGS.contains(&raw.tag.as_str()))
+            .filter_map(|raw| serde_json::from_slice(&raw.data).ok())
+            .collect();
+        let adopted = keys.adopt(&wrapped).map(|_| true);
+        adopted.map_err(|error| OpenError::Keys { path: to.join(KEYS_FILE), reason: error.to_string() })
+    })
+    .await?;
+    let mut bad = None;
+    log.pages(after, &log.names.of_events(), |page| {
+        let events = page.iter().filter(|raw| matches!(log.names.holds(&raw.name), Some(Holds::Events(_))));
+        let events: Result<Vec<_>, _> = events.map(|raw| StoredEvent::of(raw, &log.names)).collect();
+        match events {
+            Ok(events) => {
+                write(&mut file, count, &events).map_err(OpenError::database(to.join(LOG_FILE)))?;
+                count += events.len() as u64;
+                progress(count);
+                Ok(true)
+            }
+            Err(found) => {
+                bad = Some(CopyError::Event { number: count + 1, reason: found.reason });
+                Ok(false)
+            }
+        }
+    })
+    .await?;
+    if let Some(bad) = bad {
+        return Err(bad);
+    }
+    drop(file);
+    write_format(to, &Format::of_log(WITH_LEDGER - 1, log.log_id()))?;
+    fs::remove_file(to.join(MARK)).map_err(OpenError::io(to))?;
+    Ok(())
+}
+
+/// How many events the folder holds already, and where the last of them stands in the cluster.
+async fn reached(log: &ClusterLog, file: &LogFile) -> Result<(u64, u64), CopyError> {
+    let (count, _) = file.head().map_err(OpenError::database(LOG_FILE))?;
+    if count == 0 {
+        return Ok((0, 0));
+    }
+    let sql = "SELECT stream, revision, id FROM events WHERE position = ?1";
+    let last = file.connection.query_row(sql, [to_stored(count)], |row| {
+        Ok((row.get::<_, String>(0)?, crate::log_file::unsigned(row, 1)?, row.get::<_, [u8; 16]>(2)?))
+    });
+    let (stream, revision, id) = last.map_err(OpenError::database(LOG_FILE))?;
+    let found = log.connection.read_stream(&log.names.stored(&stream), revision - 1, 1).await?;
+    let found = found.and_then(|events| events.into_iter().next()).filter(|raw| *raw.id.as_bytes() == id);
+    found.map(|raw| (count, raw.position)).ok_or(CopyError::Foreign)
+}
+
+fn write(file: &mut LogFile, count: u64, events: &[StoredEvent]) -> rusqlite::Result<()> {
+    let transaction = file.connection.transaction()?;
+    for (event, position) in events.iter().zip(count + 1..) {
+        let Stored { stream, revision, id, tag, occurred_at, .. } = event.as_stored();
+        let sql = "INSERT INTO events(position, stream, revision, id, tag, occurred_at, effective_at, recorded_at, \
+                   actor, subjects, metadata, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+        transaction.prepare_cached(sql)?.execute(params![
+            to_stored(Position(position).0),
+            stream,
+            to_stored(revision),
+            id,
+            tag,
+            occurred_at,
+            event.effective_at,
+            event.recorded_at,
+            event.actor,
+            event.subjects,
+            event.metadata,
+            event.data,
+        ])?;
+    }
+    transaction.commit()
+}

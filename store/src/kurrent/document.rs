@@ -21,10 +21,8 @@ pub(super) async fn read(node: &Node) -> Result<(), Trouble> {
 
 /// Writes it, unless somebody else has written it since it was read; whether it was.
 pub(super) async fn write(node: &Node, revision: u64, text: &str) -> Result<bool, Trouble> {
-    let data = serde_json::from_str::<&serde_json::value::RawValue>(text);
-    let data = data.map_err(|error| Trouble::Refused(error.to_string()))?;
-    let id = random();
-    let event = Proposed { id, tag: WRITTEN.to_owned(), data: data.to_owned(), metadata: None };
+    let event = event(text)?;
+    let id = event.id;
     let name = node.names.document();
     if revision == 0 {
         set_metadata(node, &name, &serde_json::json!({ "$maxCount": KEPT })).await?;
@@ -43,6 +41,13 @@ pub(super) async fn write(node: &Node, revision: u64, text: &str) -> Result<bool
     }
     node.document.send_replace(Some(Document { revision: revision + 1, text: text.to_owned() }));
     Ok(true)
+}
+
+/// A version of the document.
+pub(super) fn event(text: &str) -> Result<Proposed, Trouble> {
+    let data = serde_json::from_str::<&serde_json::value::RawValue>(text);
+    let data = data.map_err(|error| Trouble::Refused(error.to_string()))?;
+    Ok(Proposed { id: random(), tag: WRITTEN.to_owned(), data: data.to_owned(), metadata: None })
 }
 
 fn document(raw: &Raw) -> Document {

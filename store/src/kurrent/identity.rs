@@ -16,7 +16,9 @@ use super::{
 };
 use crate::{
     epochs::file as epoch_file,
-    folder::{Joining, LEDGER_KEY_FILE, SECRET_FILE, draw_if_missing, exists, read_secret, write_durably},
+    folder::{
+        Joining, LEDGER_KEY_FILE, SECRET_FILE, draw_if_missing, draw_once, exists, read_secret, write_durably,
+    },
     open_error::OpenError,
 };
 
@@ -71,8 +73,8 @@ impl Opening<'_> {
                 )));
             }
         }
-        self.take_secrets(folder, &identity)?;
-        let epochs = self.take_epoch_keys(folder).await?;
+        self.take_secrets(folder.path(), &identity)?;
+        let epochs = self.take_epoch_keys(folder.path()).await?;
         self.add_kinds(&identity).await?;
         Ok(Found { log: identity.log, epochs })
     }
@@ -113,8 +115,7 @@ impl Opening<'_> {
         let mut fingerprints = Vec::new();
         for name in SECRETS {
             let file = folder.path().join(name);
-            self.copy_secret(&file)?;
-            draw_if_missing(&file)?;
+            self.draw_secret(&file)?;
             fingerprints.push(((*name).to_owned(), fingerprint(&file, &*read_secret(&file)?)));
         }
         let (oldest, current) = self.epochs_given(folder)?;
@@ -143,7 +144,7 @@ impl Opening<'_> {
 
     /// The epochs whose keys are given for a log that is begun now: those of the log that it is a copy of, or one.
     fn epochs_given(&self, folder: &Joining) -> Result<(u32, u32), OpenError> {
-        for from in self.secrets.into_iter() {
+        if let Some(from) = self.secrets {
             for (_, file) in crate::epochs::files(from)? {
                 self.copy_secret(&folder.path().join(file.file_name().unwrap_or_default()))?;
             }
@@ -152,8 +153,18 @@ impl Opening<'_> {
         if let (Some((oldest, _)), Some((current, _))) = (given.first(), given.last()) {
             return Ok((*oldest, *current));
         }
-        draw_if_missing(&epoch_file(folder.path(), 1))?;
+        self.draw_secret(&epoch_file(folder.path(), 1))?;
         Ok((1, 1))
+    }
+
+    /// Draws a secret for a log that is begun now: where all nodes look for it, so that of several that begin at once
+    /// all take the same one.
+    fn draw_secret(&self, file: &Path) -> Result<(), OpenError> {
+        if let Some(secrets) = self.secrets {
+            draw_once(&secrets.join(file.file_name().unwrap_or_default()))?;
+        }
+        self.copy_secret(file)?;
+        draw_if_missing(file)
     }
 
     fn copy_secret(&self, to: &Path) -> Result<(), OpenError> {
@@ -164,9 +175,9 @@ impl Opening<'_> {
         }
     }
 
-    fn take_secrets(&self, folder: &Joining, identity: &Identity) -> Result<(), OpenError> {
+    fn take_secrets(&self, folder: &Path, identity: &Identity) -> Result<(), OpenError> {
         for (name, known) in &identity.secrets {
-            let file = folder.path().join(name);
+            let file = folder.join(name);
             self.copy_secret(&file)?;
             if !exists(&file)? {
                 return Err(self.lacking(folder, name));
@@ -180,10 +191,10 @@ impl Opening<'_> {
         Ok(())
     }
 
-    async fn take_epoch_keys(&self, folder: &Joining) -> Result<(u32, u32), OpenError> {
+    async fn take_epoch_keys(&self, folder: &Path) -> Result<(u32, u32), OpenError> {
         let (oldest, current, known) = read_epochs(&self.read(&self.names.epochs()).await?);
         for (epoch, known) in known {
-            let file = epoch_file(folder.path(), epoch);
+            let file = epoch_file(folder, epoch);
             self.copy_secret(&file)?;
             let name = file.file_name().unwrap_or_default().to_string_lossy();
             if !exists(&file)? {
@@ -198,11 +209,19 @@ impl Opening<'_> {
         Ok((oldest, current))
     }
 
-    fn lacking(&self, folder: &Joining, name: &str) -> OpenError {
+    /// Takes over every secret of the log into a folder, and checks that they are those of the log.
+    pub(super) async fn take_all(&self, folder: &Path) -> Result<(u32, u32), OpenError> {
+        if let Some(identity) = self.read_identity().await? {
+            self.take_secrets(folder, &identity)?;
+        }
+        self.take_epoch_keys(folder).await
+    }
+
+    fn lacking(&self, folder: &Path, name: &str) -> OpenError {
         self.connection.cannot(format!(
             "the log has secrets that this node does not have: copy {name} from another node into {}, or say with \
              --secrets in which folder they lie",
-            folder.path().display()
+            folder.display()
         ))
     }
 

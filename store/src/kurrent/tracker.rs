@@ -130,7 +130,8 @@ impl Tracker {
                 }
             };
             // A wait needs the clock of the runtime, so it is begun inside.
-            let _ = self.runtime.block_on(async { tokio::time::timeout(wait, self.node.wake.notified()).await });
+            let _ =
+                self.runtime.block_on(async { tokio::time::timeout(wait, self.node.wake.notified()).await });
         }
     }
 

@@ -1,0 +1,75 @@
+//! Reading a whole log in a cluster as it stands, without being a node of it: for whoever verifies it or copies it.
+
+use domain::{BadEvent, Stored};
+use uuid::Uuid;
+
+use super::{
+    connection::{Connection, Raw},
+    envelope::StoredEvent,
+    identity::Opening,
+    names::Names,
+};
+use crate::{cluster::Cluster, open_error::OpenError};
+
+/// How many events are read at a time.
+const PAGE: usize = 4_096;
+
+/// A log that is only read.
+pub(crate) struct ClusterLog {
+    pub(super) connection: Connection,
+    pub(super) names: Names,
+    log: Uuid,
+}
+
+impl ClusterLog {
+    /// Opens the log of a cluster; refuses a cluster that has none.
+    pub(crate) async fn open(cluster: &Cluster) -> Result<Self, OpenError> {
+        let names = Names::new(cluster.prefix());
+        let connection = Connection::open(cluster.clone()).await?;
+        let opening = Opening { connection: &connection, names: &names, secrets: None };
+        let Some(identity) = opening.read_identity().await? else {
+            return Err(connection.cannot("there is no log in it".to_owned()));
+        };
+        let log = identity.log;
+        Ok(Self { connection, names, log })
+    }
+
+    pub(crate) fn log_id(&self) -> Uuid {
+        self.log
+    }
+
+    /// Hands out every event in the order of the log until told to stop.
+    pub(crate) async fn each(
+        &self,
+        mut each: impl FnMut(&Result<Stored<'_>, BadEvent>) -> bool,
+    ) -> Result<(), OpenError> {
+        self.pages(0, &self.names.of_events(), |page| {
+            for raw in page {
+                let event = StoredEvent::of(raw, &self.names);
+                if !each(&event.as_ref().map(StoredEvent::as_stored).map_err(Clone::clone)) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Hands out page after page of what stands after a position, until told to stop.
+    pub(super) async fn pages(
+        &self,
+        mut after: u64,
+        prefixes: &[String],
+        mut each: impl FnMut(&[Raw]) -> Result<bool, OpenError>,
+    ) -> Result<(), OpenError> {
+        loop {
+            let read = self.connection.read_all(after, PAGE, prefixes).await;
+            let (page, is_full) = read.map_err(|trouble| self.connection.cannot(trouble.to_string()))?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.position;
+            if !each(&page)? || !is_full {
+                return Ok(());
+            }
+        }
+    }
+}
