@@ -7,3 +7,6 @@
 //! Whatever is written there begins with a prefix drawn for each test.
 
 mod contract;
+mod epochs;
+mod faults;
+mod servers;

@@ -1,45 +1,40 @@
 //! The same contract as everywhere, on the double and on a real server.
 
-use std::{path::Path, sync::Arc};
-
-use store::{Cluster, KurrentStore, Options};
 use tempfile::TempDir;
 
-use crate::{
-    contract::{Store, contract},
-    kurrent_double::Double,
-};
+use super::servers::Servers;
+use crate::contract::{Store, contract};
 
-/// A node of its own folder.
-pub(super) async fn node(folder: &Path, cluster: &Cluster) -> Arc<KurrentStore> {
-    let store = KurrentStore::open(folder, cluster.clone(), None, Options::default()).await.unwrap();
-    store.catch_up(|_| ()).await;
-    store
+async fn on(servers: Servers) -> (Store, (TempDir, Servers)) {
+    let place = tempfile::tempdir().unwrap();
+    let store: Store = servers.node(place.path(), None).await;
+    (store, (place, servers))
 }
 
 mod on_the_double {
     use super::*;
 
-    contract!(empty().await);
+    contract!(Some(on(Servers::double(1)).await));
+}
 
-    async fn empty() -> Option<(Store, (TempDir, Double))> {
-        let (place, double) = (tempfile::tempdir().unwrap(), Double::start());
-        double.stream_reads_have_positions(true);
-        let store: Store = node(place.path(), &double.url().parse().unwrap()).await;
-        Some((store, (place, double)))
+mod on_servers_that_answer_where_the_first_event_stands {
+    use super::*;
+
+    contract!(Some(on(answering_first()).await));
+
+    fn answering_first() -> Servers {
+        let servers = Servers::double(3);
+        servers.faults().answers_first_position(true);
+        servers
     }
 }
 
-mod on_a_double_that_answers_where_the_first_event_stands {
+mod on_a_real_server {
     use super::*;
 
-    contract!(empty().await);
+    contract!(where_there_is_one().await);
 
-    async fn empty() -> Option<(Store, (TempDir, Double))> {
-        let (place, double) = (tempfile::tempdir().unwrap(), Double::start());
-        double.stream_reads_have_positions(true);
-        double.answers_first_position(true);
-        let store: Store = node(place.path(), &double.url().parse().unwrap()).await;
-        Some((store, (place, double)))
+    async fn where_there_is_one() -> Option<(Store, (TempDir, Servers))> {
+        Some(on(Servers::real()?).await)
     }
 }

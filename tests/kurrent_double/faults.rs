@@ -13,15 +13,6 @@ pub(crate) enum Lost {
     After,
 }
 
-/// How running subscriptions end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EndWith {
-    /// With this status.
-    Error(Code),
-    /// As if all had been said. The official client, 1.2, then polls for ever without waiting.
-    Ok,
-}
-
 /// What happens to one append.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum AppendFate {
@@ -34,6 +25,7 @@ pub(super) enum AppendFate {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ReadFate {
     Refused(Code),
+    Stalled(Duration),
     /// The connection ends after so many events, or where the answer would have ended.
     CutAfter(usize),
 }
@@ -42,15 +34,11 @@ pub(super) enum ReadFate {
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     appends: VecDeque<AppendFault>,
-    /// Of reads that are answered to the end.
     pub(super) reads: VecDeque<ReadFate>,
-    /// Of reads that go on for ever.
-    pub(super) subscriptions: VecDeque<ReadFate>,
-    pub(super) stalls_subscriptions: bool,
-    pub(super) repeats_in_subscriptions: bool,
-    /// How often subscriptions were ended, and how at last: who began earlier, ends.
-    pub(super) endings: u64,
-    pub(super) end_with: Option<EndWith>,
+    /// Of all events, forwards.
+    pub(super) repeats_in_reads: bool,
+    /// Of all events, forwards: the connection ends after so many where more would have come.
+    pub(super) cuts_every_read_after: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -77,6 +65,6 @@ impl Faults {
 
     /// Takes back what calls did not use up, and what was switched on.
     pub(super) fn clear(&mut self) {
-        *self = Self { endings: self.endings, end_with: self.end_with, ..Self::default() };
+        *self = Self::default();
     }
 }

@@ -57,6 +57,8 @@ pub(super) struct Written {
     pub(super) revision: u64,
     pub(super) first_position: u64,
     pub(super) last_position: u64,
+    /// They stood already.
+    pub(super) is_repeat: bool,
 }
 
 /// Why nothing was written.
@@ -198,16 +200,23 @@ impl Log {
         let same =
             there.iter().zip(proposed).take_while(|(index, event)| self.events[**index].event.id == event.id);
         match same.count() {
-            count if count == proposed.len() && count > 0 => Standing::All(self.written(&there[..count])),
+            count if count == proposed.len() && count > 0 => {
+                Standing::All(self.written(&there[..count], true))
+            }
             0 if !expected.is_vague() => Standing::None,
             _ => Standing::Some,
         }
     }
 
-    fn written(&self, indices: &[usize]) -> Written {
+    fn written(&self, indices: &[usize], is_repeat: bool) -> Written {
         let first = &self.events[indices[0]];
         let last = &self.events[indices[indices.len() - 1]];
-        Written { revision: last.revision, first_position: first.position, last_position: last.position }
+        Written {
+            revision: last.revision,
+            first_position: first.position,
+            last_position: last.position,
+            is_repeat,
+        }
     }
 
     fn write(&mut self, name: &str, proposed: Vec<Proposed>) -> Option<Written> {
@@ -223,7 +232,7 @@ impl Log {
             self.write_metadata(name, begin as u64);
         }
         let indices = &self.streams[name].events[begin..];
-        (!indices.is_empty()).then(|| self.written(indices))
+        (!indices.is_empty()).then(|| self.written(indices, false))
     }
 
     /// One event at the end of its stream. Those of a metadata stream say which events of the other may be

@@ -4,11 +4,6 @@
 //! It takes after a server of version 24.10, as far as the product uses one. It reads no clock and draws no
 //! numbers: ids, times and positions of what it writes by itself follow from what was asked of it.
 
-#![allow(
-    dead_code,
-    reason = "what the double can do is one list, whether or not a test of today wants all of it"
-)]
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
@@ -19,22 +14,19 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    runtime::{Builder, Runtime},
-    sync::watch,
-};
+use tokio::runtime::{Builder, Runtime};
 use tonic::Code;
 use uuid::Uuid;
 
+mod appends;
 mod connections;
 mod faults;
 mod log;
 mod protocol;
 mod reads;
 mod service;
-mod subscription;
 
-pub(crate) use self::faults::{EndWith, Lost};
+pub(crate) use self::faults::Lost;
 use self::{
     connections::Node,
     faults::{AppendFate, Faults, ReadFate},
@@ -115,14 +107,22 @@ impl Double {
         self.shared.has_positions.store(yes, Ordering::SeqCst);
     }
 
-    /// How often each call came, by names like `Streams/Append`, whether or not it was carried out.
-    pub(crate) fn requests(&self) -> BTreeMap<String, u64> {
-        self.shared.requests.lock().clone()
+    /// Whether an append of what stands already is answered without a position, as where the events cannot be
+    /// read any more. The official client, 1.2, then says that it is 0, unless many were appended in one call.
+    pub(crate) fn forgets_positions_of_repeats(&self, yes: bool) {
+        self.shared.forgets_positions_of_repeats.store(yes, Ordering::SeqCst);
     }
 
-    /// How many subscriptions are open.
-    pub(crate) fn subscriptions(&self) -> usize {
-        self.shared.subscriptions.load(Ordering::SeqCst)
+    /// Whether it knows the call of many appends, as older servers do not; it does unless told otherwise. A
+    /// client asks when it connects.
+    pub(crate) fn knows_batches(&self, yes: bool) {
+        self.shared.knows_batches.store(yes, Ordering::SeqCst);
+    }
+
+    /// How often each call came, by names like `Streams/Append`, whether or not it was carried out. Of many
+    /// appends in one call each is counted, and not the call.
+    pub(crate) fn requests(&self) -> BTreeMap<String, u64> {
+        self.shared.requests.lock().clone()
     }
 
     /// Every event that was appended, in order, without those that the server wrote by itself.
@@ -150,7 +150,8 @@ impl Double {
         names.into_iter().collect()
     }
 
-    /// The connections of the next appends are cut, without an answer.
+    /// The connections of the next appends are cut, without an answer. This and what follows holds for appends
+    /// one to a call and many to a call.
     pub(crate) fn lose_next_appends(&self, count: usize, when: Lost) {
         self.lose_next_appends_to("", count, when);
     }
@@ -171,46 +172,31 @@ impl Double {
         self.shared.faults.lock().set_appends("", count, AppendFate::Delayed { wait, took_effect });
     }
 
-    /// The next reads that are no subscriptions are answered with this status.
+    /// The next reads, of whatever, are answered with this status.
     pub(crate) fn refuse_next_reads(&self, count: usize, code: Code) {
         self.shared.faults.lock().reads.extend(vec![ReadFate::Refused(code); count]);
     }
 
-    /// The connection of the next read that is no subscription is cut after so many events, or where they
-    /// end.
+    /// The next reads, of whatever, are answered only after the wait, with what stands then.
+    pub(crate) fn stall_next_reads(&self, count: usize, wait: Duration) {
+        self.shared.faults.lock().reads.extend(vec![ReadFate::Stalled(wait); count]);
+    }
+
+    /// The connection of the next read, of whatever, is cut after so many events, or where they end.
     pub(crate) fn cut_next_reads_after(&self, events: usize) {
         self.shared.faults.lock().reads.push_back(ReadFate::CutAfter(events));
     }
 
-    /// The next subscriptions are answered with this status.
-    pub(crate) fn refuse_next_subscriptions(&self, count: usize, code: Code) {
-        self.shared.faults.lock().subscriptions.extend(vec![ReadFate::Refused(code); count]);
+    /// While set, the connection of every forward read of all events is cut after so many, where more would have
+    /// come: a reader goes on by so many at a time.
+    pub(crate) fn cut_every_read_after(&self, events: Option<usize>) {
+        self.shared.faults.lock().cuts_every_read_after = events;
     }
 
-    /// The connection of the next subscription is cut after so many events.
-    pub(crate) fn cut_next_subscription_after(&self, events: usize) {
-        self.shared.faults.lock().subscriptions.push_back(ReadFate::CutAfter(events));
-    }
-
-    /// While set, subscriptions are confirmed and say nothing else; afterwards they deliver what they held
-    /// back.
-    pub(crate) fn stall_subscriptions(&self, yes: bool) {
-        self.shared.faults.lock().stalls_subscriptions = yes;
-        self.shared.signal();
-    }
-
-    /// While set, subscriptions deliver every event twice that is appended after they caught up.
-    pub(crate) fn repeat_in_subscriptions(&self, yes: bool) {
-        self.shared.faults.lock().repeats_in_subscriptions = yes;
-    }
-
-    /// Ends the subscriptions that run; later ones are not concerned.
-    pub(crate) fn end_subscriptions(&self, end_with: EndWith) {
-        let mut faults = self.shared.faults.lock();
-        faults.endings += 1;
-        faults.end_with = Some(end_with);
-        drop(faults);
-        self.shared.signal();
+    /// While set, every forward read of all events from a position begins up to three wanted events earlier. They
+    /// count like the others: who asks for four gets at most one that is new.
+    pub(crate) fn repeat_in_reads(&self, yes: bool) {
+        self.shared.faults.lock().repeats_in_reads = yes;
     }
 
     /// Closes every connection, and returns when all are closed. A call that had come in by then may still
@@ -239,10 +225,10 @@ impl Double {
         }
     }
 
-    /// Takes back the faults that no call used up, stalling and repeating. Nodes that are away stay away.
+    /// Takes back the faults that no call used up, and those of every read. Nodes that are away stay away, and
+    /// what depends on the server's version stays as it is.
     pub(crate) fn clear_faults(&self) {
         self.shared.faults.lock().clear();
-        self.shared.signal();
     }
 }
 
@@ -266,11 +252,10 @@ struct Shared {
     log: Guarded<Log>,
     faults: Guarded<Faults>,
     requests: Guarded<BTreeMap<String, u64>>,
-    subscriptions: AtomicUsize,
     answers_first_position: AtomicBool,
+    forgets_positions_of_repeats: AtomicBool,
     has_positions: AtomicBool,
-    /// Counts the changes of the log and of the faults, for those who wait for one.
-    signal: watch::Sender<u64>,
+    knows_batches: AtomicBool,
 }
 
 impl Shared {
@@ -281,19 +266,15 @@ impl Shared {
             log: Guarded::default(),
             faults: Guarded::default(),
             requests: Guarded::default(),
-            subscriptions: AtomicUsize::new(0),
             answers_first_position: AtomicBool::new(false),
+            forgets_positions_of_repeats: AtomicBool::new(false),
             has_positions: AtomicBool::new(false),
-            signal: watch::Sender::new(0),
+            knows_batches: AtomicBool::new(true),
         }
     }
 
     fn count(&self, call: &str) {
         *self.requests.lock().entry(call.to_owned()).or_default() += 1;
-    }
-
-    fn signal(&self) {
-        self.signal.send_modify(|changes| *changes += 1);
     }
 }
 

@@ -78,7 +78,7 @@ impl From<u64> for Place {
     }
 }
 
-/// What a writer believes about the stream. Appending, deleting and burying share it.
+/// What a writer believes about the stream. Appending in either way, deleting and burying share it.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Target {
     #[prost(message, optional, tag = "1")]
@@ -152,7 +152,7 @@ pub(super) enum AppendResult {
     WrongExpectedVersion(WrongExpectedVersion),
 }
 
-/// Where the events stand.
+/// Where the events stand. An append of many is answered with the same.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub(super) struct AppendSuccess {
     #[prost(oneof = "SuccessRevision", tags = "1, 2")]
@@ -221,6 +221,51 @@ impl From<Expected> for RefusedExpectation {
     }
 }
 
+/// One append of many in one call.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct BatchRequest {
+    /// The answer has the same.
+    #[prost(message, optional, tag = "1")]
+    pub(super) correlation: Option<Identifier>,
+    #[prost(message, optional, tag = "2")]
+    pub(super) target: Option<Target>,
+    #[prost(message, repeated, tag = "3")]
+    pub(super) events: Vec<ProposedEvent>,
+    /// Otherwise more events of the same append are to come.
+    #[prost(bool, tag = "4")]
+    pub(super) is_final: bool,
+}
+
+/// How one append of many went.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct BatchAnswer {
+    #[prost(message, optional, tag = "1")]
+    pub(super) correlation: Option<Identifier>,
+    #[prost(oneof = "BatchResult", tags = "2, 3")]
+    pub(super) result: Option<BatchResult>,
+    #[prost(message, optional, tag = "4")]
+    pub(super) stream: Option<StreamName>,
+}
+
+/// The two ways in which one append of many is answered.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(super) enum BatchResult {
+    #[prost(message, tag = "2")]
+    Error(BatchError),
+    #[prost(message, tag = "3")]
+    Success(AppendSuccess),
+}
+
+/// Why an append of many was not carried out, while the call goes on.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct BatchError {
+    /// Numbered as the errors of calls are.
+    #[prost(int32, tag = "1")]
+    pub(super) code: i32,
+    #[prost(string, tag = "2")]
+    pub(super) message: String,
+}
+
 /// Asks to delete a stream, or to bury it for ever.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct DeleteRequest {
@@ -247,7 +292,7 @@ pub(super) struct ReadRequest {
 pub(super) struct ReadOptions {
     #[prost(oneof = "ReadSource", tags = "1, 2")]
     pub(super) source: Option<ReadSource>,
-    /// 0 is forwards, 1 is backwards.
+    /// 0 is forwards.
     #[prost(int32, tag = "3")]
     pub(super) direction: i32,
     #[prost(oneof = "ReadExtent", tags = "5, 6")]
@@ -256,6 +301,16 @@ pub(super) struct ReadOptions {
     pub(super) filter: Option<ReadFilter>,
     #[prost(message, optional, tag = "10")]
     pub(super) control: Option<ReadControl>,
+}
+
+impl ReadOptions {
+    /// The number that says that a read goes backwards.
+    const BACKWARDS: i32 = 1;
+
+    /// From the last event towards the first.
+    pub(super) fn is_backwards(&self) -> bool {
+        self.direction == Self::BACKWARDS
+    }
 }
 
 /// One stream, or all of them.
@@ -305,7 +360,7 @@ pub(super) enum AllFrom {
     End(()),
 }
 
-/// So many events, or those that are still to come as well.
+/// So many events, or those that are still to come as well, which the double does not do.
 #[derive(Clone, Copy, PartialEq, prost::Oneof)]
 pub(super) enum ReadExtent {
     #[prost(uint64, tag = "5")]
@@ -349,7 +404,7 @@ pub(super) struct ReadControl {
 /// One message of the answer to a read.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct ReadAnswer {
-    #[prost(oneof = "ReadPart", tags = "1, 2, 3, 4, 5, 6, 8")]
+    #[prost(oneof = "ReadPart", tags = "1, 4, 5, 6")]
     pub(super) part: Option<ReadPart>,
 }
 
@@ -358,18 +413,12 @@ pub(super) struct ReadAnswer {
 pub(super) enum ReadPart {
     #[prost(message, tag = "1")]
     Event(ReadEvent),
-    #[prost(message, tag = "2")]
-    Confirmation(Confirmation),
-    #[prost(message, tag = "3")]
-    Checkpoint(Place),
     #[prost(message, tag = "4")]
     StreamNotFound(StreamNotFound),
     #[prost(uint64, tag = "5")]
     FirstStreamPosition(u64),
     #[prost(uint64, tag = "6")]
     LastStreamPosition(u64),
-    #[prost(message, tag = "8")]
-    CaughtUp(()),
 }
 
 impl From<ReadPart> for ReadAnswer {
@@ -415,13 +464,6 @@ pub(super) struct RecordedEvent {
     pub(super) custom_metadata: Bytes,
     #[prost(bytes = "bytes", tag = "8")]
     pub(super) data: Bytes,
-}
-
-/// The first message to a subscriber.
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Confirmation {
-    #[prost(string, tag = "1")]
-    pub(super) subscription: String,
 }
 
 /// There is no such stream, or it was deleted.

@@ -2,28 +2,100 @@
 
 #![expect(clippy::result_large_err, reason = "an error of a call is what the protocol's library says it is")]
 
-use std::{collections::BTreeMap, pin::Pin};
+use std::{collections::BTreeMap, pin::Pin, sync::atomic::Ordering};
 
-use futures::Stream;
-use tonic::Status;
+use futures::{Stream, StreamExt as _, stream};
+use tokio::time::sleep;
+use tonic::{Request, Response, Status};
 
 use super::{
+    faults::ReadFate,
     log::{Log, Recorded, Unreadable},
     protocol::{
-        AllFrom, AllSource, FilterBy, ReadAnswer, ReadEvent, ReadEventPlace, ReadFilter, ReadOptions,
-        ReadPart, RecordedEvent, StreamFrom, StreamNotFound, StreamSource,
+        AllFrom, FilterBy, ReadAnswer, ReadEvent, ReadEventPlace, ReadExtent, ReadFilter, ReadOptions,
+        ReadPart, ReadRequest, ReadSource, RecordedEvent, StreamFrom, StreamNotFound, StreamSource,
     },
-    service::{buried, name_of},
+    service::{Connection, SENDING, buried, name_of},
 };
 
 /// What the official client asks for when the server's own events are to be left out.
 const NOT_OF_THE_SYSTEM: &str = "^[^\\$].*";
 
+/// How many events a reader gets again where reads repeat.
+const REPEATED: usize = 3;
+
 /// The messages with which a read is answered.
 pub(super) type Answers = Pin<Box<dyn Stream<Item = Result<ReadAnswer, Status>> + Send>>;
 
+impl Connection {
+    pub(super) async fn read(&self, request: Request<ReadRequest>) -> Result<Response<Answers>, Status> {
+        self.may_serve(request.metadata())?;
+        let options = request.into_inner().options.unwrap_or_default();
+        if options.extent == Some(ReadExtent::Subscription(())) {
+            return Err(Status::unimplemented("the double has no subscriptions"));
+        }
+        let fate = self.shared.faults.lock().reads.pop_front();
+        let cut = match fate {
+            None => None,
+            Some(ReadFate::Refused(code)) => return Err(Status::new(code, "the double was told to refuse")),
+            Some(ReadFate::Stalled(wait)) => {
+                sleep(wait).await;
+                None
+            }
+            Some(ReadFate::CutAfter(events)) => Some(events),
+        };
+        let answers = self.answers(&options)?;
+        let cut = cut.or_else(|| self.usual_cut(&options).filter(|events| answers.len() > *events));
+        Ok(Response::new(match cut {
+            None => Box::pin(stream::iter(answers.into_iter().map(Ok))),
+            Some(events) => self.clone().cut_after(answers, events),
+        }))
+    }
+
+    /// Events first, if there are any.
+    fn answers(&self, options: &ReadOptions) -> Result<Vec<ReadAnswer>, Status> {
+        let Some(ReadExtent::Count(count)) = options.extent else {
+            return Err(Status::invalid_argument("how much is to be read?"));
+        };
+        match &options.source {
+            None => Err(Status::invalid_argument("what is to be read?")),
+            Some(ReadSource::Stream(stream)) => {
+                let asked = StreamRead::new(stream, count, options)?;
+                let has_positions = self.shared.has_positions.load(Ordering::SeqCst);
+                asked.answers(&self.shared.log.lock(), has_positions)
+            }
+            Some(ReadSource::All(all)) => {
+                let asked = AllRead {
+                    from: all.from,
+                    is_backwards: options.is_backwards(),
+                    count: usize::try_from(count).unwrap_or(usize::MAX),
+                    repeats: self.shared.faults.lock().repeats_in_reads,
+                    wanted: wanted(options.filter.as_ref())?,
+                };
+                Ok(asked.answers(&self.shared.log.lock()))
+            }
+        }
+    }
+
+    /// After how many events the connection of every such read is cut.
+    fn usual_cut(&self, options: &ReadOptions) -> Option<usize> {
+        let follows = matches!(options.source, Some(ReadSource::All(_))) && !options.is_backwards();
+        self.shared.faults.lock().cuts_every_read_after.filter(|_| follows)
+    }
+
+    /// Answers until so many events were sent, and then the connection is gone.
+    fn cut_after(self, mut answers: Vec<ReadAnswer>, events: usize) -> Answers {
+        answers.truncate(events);
+        let end = async move {
+            sleep(SENDING).await;
+            match self.vanish().await {}
+        };
+        Box::pin(stream::iter(answers.into_iter().map(Ok)).chain(stream::once(end)))
+    }
+}
+
 /// An event as a reader gets it.
-pub(super) fn shown(recorded: &Recorded, has_position: bool) -> ReadAnswer {
+fn shown(recorded: &Recorded, has_position: bool) -> ReadAnswer {
     let position = if has_position { recorded.position } else { u64::MAX };
     let metadata = BTreeMap::from([
         ("type".to_owned(), recorded.event.kind.clone()),
@@ -45,7 +117,7 @@ pub(super) fn shown(recorded: &Recorded, has_position: bool) -> ReadAnswer {
 }
 
 /// So many events of one stream.
-pub(super) struct StreamRead {
+struct StreamRead {
     name: String,
     from: StreamFrom,
     is_backwards: bool,
@@ -56,23 +128,18 @@ pub(super) struct StreamRead {
 
 impl StreamRead {
     /// What was asked.
-    pub(super) fn new(
-        source: &StreamSource,
-        is_backwards: bool,
-        count: u64,
-        options: &ReadOptions,
-    ) -> Result<Self, Status> {
+    fn new(source: &StreamSource, count: u64, options: &ReadOptions) -> Result<Self, Status> {
         Ok(Self {
             name: name_of(source.stream.clone())?,
             from: source.from.ok_or_else(|| Status::invalid_argument("from where?"))?,
-            is_backwards,
+            is_backwards: options.is_backwards(),
             count: usize::try_from(count).unwrap_or(usize::MAX),
             tells_ends: options.control.is_some_and(|control| control.compatibility >= 1),
         })
     }
 
     /// What is answered.
-    pub(super) fn answers(&self, log: &Log, has_positions: bool) -> Result<Vec<ReadAnswer>, Status> {
+    fn answers(&self, log: &Log, has_positions: bool) -> Result<Vec<ReadAnswer>, Status> {
         let visible = match log.visible(&self.name) {
             Ok(visible) => visible,
             Err(Unreadable::Buried) => return Err(buried(&self.name)),
@@ -108,9 +175,9 @@ impl StreamRead {
 }
 
 /// Tells which events are wanted.
-pub(super) type Wanted = Box<dyn Fn(&Recorded) -> bool + Send>;
+type Wanted = Box<dyn Fn(&Recorded) -> bool + Send>;
 
-pub(super) fn wanted(filter: Option<&ReadFilter>) -> Result<Wanted, Status> {
+fn wanted(filter: Option<&ReadFilter>) -> Result<Wanted, Status> {
     let Some(filter) = filter else { return Ok(Box::new(|_| true)) };
     let (expression, by_type) = match &filter.by {
         Some(FilterBy::Stream(expression)) => (expression, false),
@@ -135,26 +202,34 @@ fn name_in(event: &Recorded, by_type: bool) -> &str {
     if by_type { &event.event.kind } else { &event.stream }
 }
 
-/// Forwards from the event at a position, backwards from the event before it: as the real server does, to
-/// which positions lie between events.
-pub(super) fn read_all(
-    log: &Log,
-    all: AllSource,
+/// So many of all events.
+struct AllRead {
+    from: Option<AllFrom>,
     is_backwards: bool,
-    count: u64,
-    wanted: &Wanted,
-) -> Vec<ReadAnswer> {
-    let between = match all.from {
-        Some(AllFrom::Place(place)) => log.count_before(place.commit),
-        Some(AllFrom::End(())) => log.events().len(),
-        _ => 0,
-    };
-    let (before, after) = log.events().split_at(between);
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
-    let answer = |event: &Recorded| shown(event, true);
-    if is_backwards {
-        before.iter().rev().filter(|event| wanted(event)).take(count).map(answer).collect()
-    } else {
-        after.iter().filter(|event| wanted(event)).take(count).map(answer).collect()
+    count: usize,
+    /// Whether the reader gets events again that stand before the place from which it asks.
+    repeats: bool,
+    wanted: Wanted,
+}
+
+impl AllRead {
+    /// Forwards from the event at a position, backwards from the event before it: as the real server does, to
+    /// which positions lie between events.
+    fn answers(&self, log: &Log) -> Vec<ReadAnswer> {
+        let (between, repeated) = match self.from {
+            Some(AllFrom::Place(place)) if self.repeats => (log.count_before(place.commit), REPEATED),
+            Some(AllFrom::Place(place)) => (log.count_before(place.commit), 0),
+            Some(AllFrom::End(())) => (log.events().len(), 0),
+            _ => (0, 0),
+        };
+        let (before, after) = log.events().split_at(between);
+        let before = before.iter().rev().filter(|event| (self.wanted)(event));
+        let after = after.iter().filter(|event| (self.wanted)(event));
+        let answer = |event: &Recorded| shown(event, true);
+        if self.is_backwards {
+            return before.take(self.count).map(answer).collect();
+        }
+        let again: Vec<_> = before.take(repeated).collect();
+        again.into_iter().rev().chain(after).take(self.count).map(answer).collect()
     }
 }

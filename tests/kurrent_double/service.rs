@@ -9,11 +9,9 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt as _, stream};
 use hyper::body::Incoming;
-use tokio::time::sleep;
 use tonic::{
-    Code, Request, Response, Status, Streaming,
+    Code, Request, Response, Status,
     body::Body,
     codec::ProstCodec,
     metadata::{AsciiMetadataValue, MetadataMap},
@@ -25,29 +23,36 @@ use uuid::Uuid;
 use super::{
     Shared,
     connections::Node,
-    faults::{AppendFate, Lost, ReadFate},
-    log::{Log, Proposed, Refusal, Written},
+    log::{Log, Refusal},
     protocol::{
-        Address, AppendAnswer, AppendPart, AppendRequest, AppendResult, AppendSuccess, CurrentRevision,
-        DeleteAnswer, DeleteRequest, Expected, Identifier, Member, Members, ProposedEvent, ReadAnswer,
-        ReadExtent, ReadOptions, ReadPart, ReadRequest, ReadSource, StreamName, SuccessPlace,
-        SuccessRevision, SupportedMethod, SupportedMethods, Target, WrongExpectedVersion,
+        Address, AppendAnswer, AppendRequest, BatchAnswer, BatchRequest, DeleteAnswer, DeleteRequest,
+        Expected, Member, Members, ReadAnswer, ReadRequest, StreamName, SupportedMethod, SupportedMethods,
+        Target,
     },
-    reads::{Answers, StreamRead, read_all, wanted},
-    subscription::Subscription,
 };
 
 /// The version of the server that the double takes after.
 const VERSION: &str = "24.10.0";
 
-/// Contents of all events of an append together.
-const APPEND_LIMIT: usize = 1024 * 1024;
+/// The call of many appends, of which each is counted instead of the call.
+pub(super) const BATCH_APPEND: &str = "Streams/BatchAppend";
 
 /// More than an append may hold, so that one that is too large is refused by name.
 const MESSAGE_LIMIT: usize = 17 * 1024 * 1024;
 
 /// What was answered is on its way before a connection is cut: long enough for the other tasks to send it.
-const SENDING: Duration = Duration::from_millis(50);
+pub(super) const SENDING: Duration = Duration::from_millis(50);
+
+/// What the double says that it can do, and of which service.
+const METHODS: [(&str, &str); 7] = [
+    ("read", "event_store.client.streams.streams"),
+    ("append", "event_store.client.streams.streams"),
+    ("batchappend", "event_store.client.streams.streams"),
+    ("delete", "event_store.client.streams.streams"),
+    ("tombstone", "event_store.client.streams.streams"),
+    ("read", "event_store.client.gossip.gossip"),
+    ("getsupportedmethods", "event_store.client.server_features.serverfeatures"),
+];
 
 /// Where a call came from.
 #[derive(Clone, Debug)]
@@ -65,14 +70,21 @@ impl Connection {
         let path = request.uri().path().to_owned();
         // The package of a service says nothing that its own name does not.
         let call = path.rsplit_once('.').map_or(path.as_str(), |(_, call)| call);
-        self.shared.count(call);
+        if call != BATCH_APPEND {
+            self.shared.count(call);
+        }
         match call {
             "Streams/Append" => {
                 let append = service_fn(|request| self.append(request));
                 codec::<AppendAnswer, AppendRequest>().client_streaming(append, request).await
             }
+            BATCH_APPEND if self.shared.knows_batches.load(Ordering::SeqCst) => {
+                let append =
+                    service_fn(|request| future::ready(Ok(Response::new(self.append_many(request)))));
+                codec::<BatchAnswer, BatchRequest>().streaming(append, request).await
+            }
             "Streams/Read" => {
-                let read = service_fn(|request| future::ready(self.read(request)));
+                let read = service_fn(|request| self.read(request));
                 codec::<ReadAnswer, ReadRequest>().server_streaming(read, request).await
             }
             "Streams/Delete" => {
@@ -89,7 +101,7 @@ impl Connection {
             }
             "ServerFeatures/GetSupportedMethods" => {
                 let features =
-                    service_fn(|_: Request<()>| future::ready(Ok(Response::new(supported_methods()))));
+                    service_fn(|_: Request<()>| future::ready(Ok(Response::new(self.supported_methods()))));
                 codec::<SupportedMethods, ()>().unary(features, request).await
             }
             _ => Status::unimplemented(path).into_http(),
@@ -108,8 +120,19 @@ impl Connection {
         Members { members: self.shared.nodes.iter().enumerate().map(member).collect() }
     }
 
+    fn supported_methods(&self) -> SupportedMethods {
+        let knows_batches = self.shared.knows_batches.load(Ordering::SeqCst);
+        let methods = METHODS.iter().filter(|(method, _)| knows_batches || *method != "batchappend").map(
+            |(method, service)| SupportedMethod {
+                method: (*method).to_owned(),
+                service: (*service).to_owned(),
+            },
+        );
+        SupportedMethods { methods: methods.collect(), version: VERSION.to_owned() }
+    }
+
     /// A caller may insist on the leader; who does not is served by any node.
-    fn may_serve(&self, metadata: &MetadataMap) -> Result<(), Status> {
+    pub(super) fn may_serve(&self, metadata: &MetadataMap) -> Result<(), Status> {
         let leader = self.shared.leader.load(Ordering::SeqCst);
         let insists = metadata.get("requires-leader").is_some_and(|value| value == "true");
         if !insists || leader == self.node {
@@ -126,34 +149,6 @@ impl Connection {
         ))
     }
 
-    async fn append(
-        &self,
-        request: Request<Streaming<AppendRequest>>,
-    ) -> Result<Response<AppendAnswer>, Status> {
-        self.may_serve(request.metadata())?;
-        let append = Append::receive(request.into_inner()).await?;
-        let fate = self.shared.faults.lock().next_append(&append.stream);
-        match fate {
-            None => append.write(&self.shared).map(Response::new),
-            Some(AppendFate::Refused(code)) => Err(Status::new(code, "the double was told to refuse")),
-            Some(AppendFate::Lost(when)) => {
-                if when == Lost::After {
-                    // Nobody will hear whether it was refused.
-                    let _ = append.write(&self.shared);
-                }
-                match self.vanish().await {}
-            }
-            Some(AppendFate::Delayed { wait, took_effect }) => {
-                if took_effect {
-                    // Nobody will hear whether it was refused.
-                    let _ = append.write(&self.shared);
-                }
-                sleep(wait).await;
-                Err(Status::deadline_exceeded("the double was told to be late"))
-            }
-        }
-    }
-
     /// Deletes a stream, or buries it.
     fn end(
         &self,
@@ -163,7 +158,6 @@ impl Connection {
         self.may_serve(request.metadata())?;
         let (stream, expected) = aim(request.into_inner().target)?;
         let ended = end(&mut self.shared.log.lock(), &stream, expected);
-        self.shared.signal();
         match ended {
             Ok(position) => Ok(Response::new(DeleteAnswer { place: Some(position.into()) })),
             Err(Refusal::Buried) => Err(buried(&stream)),
@@ -174,63 +168,8 @@ impl Connection {
         }
     }
 
-    fn read(&self, request: Request<ReadRequest>) -> Result<Response<Answers>, Status> {
-        self.may_serve(request.metadata())?;
-        let options = request.into_inner().options.unwrap_or_default();
-        let fate = match options.extent {
-            Some(ReadExtent::Subscription(())) => self.shared.faults.lock().subscriptions.pop_front(),
-            _ => self.shared.faults.lock().reads.pop_front(),
-        };
-        if let Some(ReadFate::Refused(code)) = fate {
-            return Err(Status::new(code, "the double was told to refuse"));
-        }
-        let answers = self.answers(&options)?;
-        let answers = match fate {
-            Some(ReadFate::CutAfter(events)) => self.clone().cut_after(answers, events),
-            _ => answers,
-        };
-        Ok(Response::new(answers))
-    }
-
-    fn answers(&self, options: &ReadOptions) -> Result<Answers, Status> {
-        let is_backwards = options.direction == 1;
-        match (&options.source, options.extent) {
-            (Some(ReadSource::All(all)), Some(ReadExtent::Subscription(()))) if !is_backwards => {
-                let subscription = Subscription::new(&self.shared, *all, wanted(options.filter.as_ref())?);
-                Ok(subscription.answers())
-            }
-            (Some(ReadSource::All(all)), Some(ReadExtent::Count(count))) => {
-                let wanted = wanted(options.filter.as_ref())?;
-                Ok(at_once(read_all(&self.shared.log.lock(), *all, is_backwards, count, &wanted)))
-            }
-            (Some(ReadSource::Stream(stream)), Some(ReadExtent::Count(count))) => {
-                let asked = StreamRead::new(stream, is_backwards, count, options)?;
-                let has_positions = self.shared.has_positions.load(Ordering::SeqCst);
-                Ok(at_once(asked.answers(&self.shared.log.lock(), has_positions)?))
-            }
-            (Some(ReadSource::Stream(_)), Some(ReadExtent::Subscription(()))) => {
-                Err(Status::unimplemented("the double has subscriptions to all events only"))
-            }
-            _ => Err(Status::invalid_argument("what is to be read, how much of it and in which direction?")),
-        }
-    }
-
-    /// Answers until so many events were sent, and then the connection is gone.
-    fn cut_after(self, answers: Answers, events: usize) -> Answers {
-        let answers = stream::unfold((self, answers, events), |(connection, mut answers, left)| async move {
-            let next = if left == 0 { None } else { answers.next().await };
-            let Some(answer) = next else {
-                sleep(SENDING).await;
-                match connection.vanish().await {}
-            };
-            let is_event = matches!(answer, Ok(ReadAnswer { part: Some(ReadPart::Event(_)) }));
-            Some((answer, (connection, answers, left - usize::from(is_event))))
-        });
-        Box::pin(answers)
-    }
-
     /// Cuts the connection that asks, which nobody can answer then.
-    async fn vanish(&self) -> Infallible {
+    pub(super) async fn vanish(&self) -> Infallible {
         self.shared.nodes[self.node].cut(self.number);
         future::pending().await
     }
@@ -244,22 +183,8 @@ where
     Grpc::new(ProstCodec::default()).max_decoding_message_size(MESSAGE_LIMIT)
 }
 
-fn supported_methods() -> SupportedMethods {
-    let methods = [
-        ("read", "event_store.client.streams.streams"),
-        ("append", "event_store.client.streams.streams"),
-        ("delete", "event_store.client.streams.streams"),
-        ("tombstone", "event_store.client.streams.streams"),
-        ("read", "event_store.client.gossip.gossip"),
-        ("getsupportedmethods", "event_store.client.server_features.serverfeatures"),
-    ];
-    let methods =
-        methods.map(|(method, service)| SupportedMethod { method: method.into(), service: service.into() });
-    SupportedMethods { methods: methods.into(), version: VERSION.into() }
-}
-
 /// An error as the server names it, beside its code.
-fn exception(code: Code, name: &'static str, details: &[(&'static str, String)]) -> Status {
+pub(super) fn exception(code: Code, name: &'static str, details: &[(&'static str, String)]) -> Status {
     let mut metadata = MetadataMap::new();
     metadata.insert("exception", AsciiMetadataValue::from_static(name));
     for (key, value) in details {
@@ -277,7 +202,7 @@ pub(super) fn buried(stream: &str) -> Status {
 }
 
 /// Which stream is meant, and how it is to be.
-fn aim(target: Option<Target>) -> Result<(String, Expected), Status> {
+pub(super) fn aim(target: Option<Target>) -> Result<(String, Expected), Status> {
     let target = target.ok_or_else(|| Status::invalid_argument("which stream?"))?;
     let expected = target.expected.ok_or_else(|| Status::invalid_argument("which revision?"))?;
     Ok((name_of(target.stream)?, expected))
@@ -287,89 +212,4 @@ fn aim(target: Option<Target>) -> Result<(String, Expected), Status> {
 pub(super) fn name_of(stream: Option<StreamName>) -> Result<String, Status> {
     let bytes = stream.ok_or_else(|| Status::invalid_argument("which stream?"))?.bytes;
     String::from_utf8(bytes).map_err(|_| Status::invalid_argument("a stream's name is text"))
-}
-
-/// An append, as it came in.
-struct Append {
-    stream: String,
-    expected: Expected,
-    events: Vec<Proposed>,
-}
-
-impl Append {
-    async fn receive(mut parts: Streaming<AppendRequest>) -> Result<Self, Status> {
-        let Some(AppendRequest { part: Some(AppendPart::Target(target)) }) = parts.message().await? else {
-            return Err(Status::invalid_argument("an append begins by saying where to"));
-        };
-        let (stream, expected) = aim(Some(target))?;
-        let mut events = Vec::new();
-        while let Some(request) = parts.message().await? {
-            let Some(AppendPart::Event(event)) = request.part else {
-                return Err(Status::invalid_argument("an append goes to one stream"));
-            };
-            events.push(proposed(event)?);
-        }
-        refuse_too_large(&events)?;
-        Ok(Self { stream, expected, events })
-    }
-
-    fn write(self, shared: &Shared) -> Result<AppendAnswer, Status> {
-        let written = shared.log.lock().append(&self.stream, self.expected, self.events);
-        shared.signal();
-        let result = match written {
-            Ok(written) => AppendResult::Success(success(shared, written)),
-            Err(Refusal::WrongExpectedVersion(current)) => {
-                AppendResult::WrongExpectedVersion(WrongExpectedVersion {
-                    current: Some(current.map_or(CurrentRevision::NoStream(()), CurrentRevision::Revision)),
-                    expected: Some(self.expected.into()),
-                })
-            }
-            Err(Refusal::Buried) => return Err(buried(&self.stream)),
-        };
-        Ok(AppendAnswer { result: Some(result) })
-    }
-}
-
-fn success(shared: &Shared, written: Option<Written>) -> AppendSuccess {
-    let Some(written) = written else {
-        let (revision, place) = (SuccessRevision::NoStream(()), SuccessPlace::None(()));
-        return AppendSuccess { revision: Some(revision), place: Some(place) };
-    };
-    let answers_first = shared.answers_first_position.load(Ordering::SeqCst);
-    let position = if answers_first { written.first_position } else { written.last_position };
-    AppendSuccess {
-        revision: Some(SuccessRevision::Revision(written.revision)),
-        place: Some(SuccessPlace::Place(position.into())),
-    }
-}
-
-fn proposed(mut event: ProposedEvent) -> Result<Proposed, Status> {
-    let id = event.id.as_ref().and_then(Identifier::read);
-    let mut required = |key: &str| {
-        let missing = || exception(Code::InvalidArgument, "missing-required-metadata-property", &[]);
-        event.metadata.remove(key).ok_or_else(missing)
-    };
-    Ok(Proposed {
-        kind: required("type")?,
-        content_type: required("content-type")?,
-        id: id.ok_or_else(|| Status::invalid_argument("an event has an id"))?,
-        data: event.data,
-        custom_metadata: event.custom_metadata,
-    })
-}
-
-fn refuse_too_large(events: &[Proposed]) -> Result<(), Status> {
-    let size: usize = events.iter().map(|event| event.data.len() + event.custom_metadata.len()).sum();
-    if size <= APPEND_LIMIT {
-        return Ok(());
-    }
-    Err(exception(
-        Code::InvalidArgument,
-        "maximum-append-size-exceeded",
-        &[("maximum-append-size", APPEND_LIMIT.to_string())],
-    ))
-}
-
-fn at_once(answers: Vec<ReadAnswer>) -> Answers {
-    Box::pin(stream::iter(answers.into_iter().map(Ok)))
 }

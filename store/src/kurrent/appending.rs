@@ -4,7 +4,10 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -112,7 +115,7 @@ impl Appending {
 
     /// Carries out whatever waits in a lane until nothing does.
     async fn drive(self: Arc<Self>, stream: StreamId) {
-        let lane = Lane { appending: &self, stream };
+        let lane = Lane { appending: &self, stream, is_closed: AtomicBool::new(false) };
         while let Some(first) = lane.next() {
             self.carry_out(&lane, first).await;
         }
@@ -450,6 +453,8 @@ impl Appending {
 struct Lane<'a> {
     appending: &'a Appending,
     stream: StreamId,
+    /// Whether it was closed in good order; what has its name since then is another one.
+    is_closed: AtomicBool,
 }
 
 impl Lane<'_> {
@@ -459,6 +464,7 @@ impl Lane<'_> {
         let next = lanes.get_mut(&self.stream)?.pop_front();
         if next.is_none() {
             lanes.remove(&self.stream);
+            self.is_closed.store(true, Ordering::Release);
         }
         next
     }
@@ -480,7 +486,9 @@ impl Lane<'_> {
 impl Drop for Lane<'_> {
     fn drop(&mut self) {
         // Where the driver ended otherwise than in good order, whoever waited learns that nothing is known.
-        self.appending.lanes().remove(&self.stream);
+        if !self.is_closed.load(Ordering::Acquire) {
+            self.appending.lanes().remove(&self.stream);
+        }
     }
 }
 

@@ -10,6 +10,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::epochs::files;
+
 use super::{
     connection::{Expected, Proposed, Trouble},
     node::Node,
@@ -17,6 +19,8 @@ use super::{
 
 /// How often a node says how it is getting on where nothing has changed.
 const EVERY: Duration = Duration::from_secs(30);
+/// How often it is looked whether something has.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long a node counts as living after it was last heard of.
 const LIVES: Duration = Duration::from_secs(100);
 /// How many of its announcements the cluster keeps.
@@ -35,9 +39,6 @@ pub(super) struct Announcement {
     position: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     checkpoint: Option<String>,
-    /// That it ends in good order.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    leaves: bool,
 }
 
 /// Another node, as it was last heard of.
@@ -50,14 +51,13 @@ pub(super) struct Peer {
     heard: Instant,
     /// How old the announcement was when it was heard, by the clocks of both.
     age: Duration,
-    leaves: bool,
 }
 
 impl Peer {
     pub(super) fn of(announcement: Announcement, now: i64) -> Self {
-        let Announcement { node, at, epochs, current, checkpoint, leaves, .. } = announcement;
+        let Announcement { node, at, epochs, current, checkpoint, .. } = announcement;
         let age = Duration::from_micros(u64::try_from(now.saturating_sub(at)).unwrap_or_default());
-        Self { node, epochs: (epochs, current), checkpoint, heard: Instant::now(), age, leaves }
+        Self { node, epochs: (epochs, current), checkpoint, heard: Instant::now(), age }
     }
 
     /// What is told of it.
@@ -68,7 +68,7 @@ impl Peer {
 
     /// Whether it was heard of lately.
     pub(super) fn is_living(&self) -> bool {
-        !self.leaves && self.age + self.heard.elapsed() < LIVES
+        self.age + self.heard.elapsed() < LIVES
     }
 }
 
@@ -78,23 +78,43 @@ pub(super) async fn run(node: Arc<Node>) {
         tracing::warn!(%trouble, "the announcements of this node are kept for ever");
     }
     loop {
-        if let Err(trouble) = announce(&node, false).await {
+        let epochs = epochs_at_hand(&node);
+        if let Err(trouble) = announce(&node, epochs.clone()).await {
             tracing::warn!(%trouble, "this node could not say to the others how it is getting on");
         }
-        let _ = tokio::time::timeout(EVERY, node.announce.notified()).await;
+        let said = Instant::now();
+        // Somebody may be putting the key of a new epoch where this node looks for it.
+        while said.elapsed() < EVERY && epochs_at_hand(&node) == epochs {
+            if tokio::time::timeout(LOOK, node.announce.notified()).await.is_ok() {
+                break;
+            }
+        }
     }
 }
 
-pub(super) async fn announce(node: &Node, leaves: bool) -> Result<(), Trouble> {
-    let (epochs, current) = node.keys.epochs();
+/// The epochs whose keys this node has or can take at once.
+fn epochs_at_hand(node: &Node) -> Vec<u32> {
+    let (mut epochs, _) = node.keys.epochs();
+    let oldest = epochs.first().copied().unwrap_or_default();
+    let folders = [Some(node.folder.as_path()), node.secrets.as_deref()];
+    for folder in folders.into_iter().flatten() {
+        // What cannot be read now is not at hand.
+        let found = files(folder).unwrap_or_default().into_iter().map(|(epoch, _)| epoch);
+        epochs.extend(found.filter(|epoch| *epoch >= oldest));
+    }
+    epochs.sort_unstable();
+    epochs.dedup();
+    epochs
+}
+
+async fn announce(node: &Node, epochs: Vec<u32>) -> Result<(), Trouble> {
     let announcement = Announcement {
         node: node.id,
         at: node.clock.now(),
         epochs,
-        current,
+        current: node.keys.epochs().1,
         position: node.position(),
         checkpoint: node.checkpoint.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-        leaves,
     };
     let event = Proposed::of(random(), ANNOUNCED, &announcement)?;
     node.connection.append(&node.names.node(node.id), Expected::Any, &[event]).await.map(|_| ())
