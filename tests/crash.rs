@@ -29,19 +29,19 @@ const OPPORTUNITIES: u64 = 1_500;
 
 /// What the log says, by plain sums over its events.
 #[derive(Default)]
-struct Sums {
-    position: u64,
+pub(crate) struct Sums {
+    pub(crate) position: u64,
     /// How many events every stream holds.
     streams: HashMap<String, u64>,
     /// Where every event stands: its stream and its number there.
-    events: HashMap<String, (String, u64)>,
+    pub(crate) events: HashMap<String, (String, u64)>,
     deals: HashMap<String, (String, i64)>,
-    gifts: BTreeMap<String, i64>,
+    pub(crate) gifts: BTreeMap<String, i64>,
 }
 
 impl Sums {
     /// Reads on to the end of the log.
-    fn read_on(&mut self, client: &mut Client) {
+    pub(crate) fn read_on(&mut self, client: &mut Client) {
         loop {
             let page =
                 client.ask(&Ask::get(format!("/events?from={}&limit=1000", self.position))).unwrap().good();

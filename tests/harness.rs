@@ -245,6 +245,8 @@ pub(crate) fn binary() -> &'static Path {
             let profile = if profile == "debug" { "dev" } else { profile };
             let status = Command::new(env!("CARGO"))
                 .args(["build", "--quiet", "-p", "api", "--bin", "rapport", "--profile", profile])
+                // What is tested is what is built: with the client of clusters, or without it.
+                .args(if cfg!(feature = "kurrentdb") { &[][..] } else { &["--no-default-features"][..] })
                 .arg("--target-dir")
                 .arg(folder.parent().unwrap())
                 .current_dir(workspace())
@@ -291,7 +293,9 @@ fn newest_source() -> SystemTime {
 pub(crate) fn program(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
     command.arg("--data").arg(folder).args(["--as", "tester"]).args(arguments);
-    command.env_remove("RAPPORT_DATA").env_remove("RAPPORT_AS").env_remove("RAPPORT_LOG");
+    for variable in ["DATA", "AS", "LOG", "LISTEN", "STORE", "STORE_PREFIX", "STORE_CREDENTIALS", "SECRETS"] {
+        command.env_remove(format!("RAPPORT_{variable}"));
+    }
     command.stdin(Stdio::null());
     command
 }
@@ -319,7 +323,13 @@ pub(crate) struct Served {
 impl Served {
     /// Starts it and waits until it can be asked.
     pub(crate) fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    /// Starts it with more that it is told.
+    pub(crate) fn start_with(folder: &Path, arguments: &[&str]) -> Self {
         let mut child = program(folder, &["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .env("RAPPORT_LOG", "error")

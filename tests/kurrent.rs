@@ -9,4 +9,5 @@
 mod contract;
 mod epochs;
 mod faults;
+mod nodes;
 mod servers;

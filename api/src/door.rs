@@ -72,6 +72,8 @@ impl Door {
                 Err(error) => return Err(error),
             }
         };
+        // A node answers nothing before it has come to the end of the log.
+        rapport.log.catch_up(|_| ()).await;
         let router = http::router(Arc::clone(&rapport), Trust::Socket, CancellationToken::new());
         Ok(Self { way: Way::Inside(rapport, router), name, headers: Vec::new() })
     }
@@ -95,7 +97,6 @@ impl Door {
     /// running keeps up by itself.
     pub async fn settle(&self, progress: impl FnMut(u64, u64)) {
         if let Way::Inside(rapport, _) = &self.way {
-            rapport.log.catch_up(|_| ()).await;
             let (head, mut progress) = (rapport.views.head(), progress);
             rapport.views.settle(head, |position| progress(position.0, head.0)).await;
         }

@@ -1,5 +1,5 @@
-//! Appends, one to a call or many to a call: how they come in, what becomes of them when a fault is set, and how
-//! they are answered.
+//! Appends, one to a call or many to a call: how they come in, what becomes of them when a fault is set, and
+//! how they are answered.
 
 #![expect(clippy::result_large_err, reason = "an error of a call is what the protocol's library says it is")]
 
@@ -103,8 +103,8 @@ impl Connection {
         }
     }
 
-    /// Writes, unless a fault is set for it. A connection that is to be lost stays for so long, for the sake of
-    /// what it was answered before.
+    /// Writes, unless a fault is set for it. A connection that is to be lost stays for so long, for the sake
+    /// of what it was answered before.
     async fn carry_out(&self, append: Append, before_it_is_lost: Duration) -> Result<Outcome, Status> {
         let fate = self.shared.faults.lock().next_append(&append.stream);
         match fate {

@@ -45,6 +45,7 @@ pub(crate) struct Double {
 }
 
 /// An event that somebody appended.
+#[allow(dead_code, reason = "it is told whole, whatever a test of today looks at")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Appended {
     /// The stream's name.
@@ -59,6 +60,10 @@ pub(crate) struct Appended {
     pub(crate) kind: String,
 }
 
+#[allow(
+    dead_code,
+    reason = "what the double can do is one list, whether or not a test of today wants all of it"
+)]
 impl Double {
     /// One node.
     pub(crate) fn start() -> Self {
@@ -107,8 +112,8 @@ impl Double {
         self.shared.has_positions.store(yes, Ordering::SeqCst);
     }
 
-    /// Whether an append of what stands already is answered without a position, as where the events cannot be
-    /// read any more. The official client, 1.2, then says that it is 0, unless many were appended in one call.
+    /// Whether an append of what stands already is answered without a position, as where the events cannot
+    /// be read any more. The official client, 1.2, then says that it is 0, except for many in one call.
     pub(crate) fn forgets_positions_of_repeats(&self, yes: bool) {
         self.shared.forgets_positions_of_repeats.store(yes, Ordering::SeqCst);
     }
@@ -119,8 +124,9 @@ impl Double {
         self.shared.knows_batches.store(yes, Ordering::SeqCst);
     }
 
-    /// How often each call came, by names like `Streams/Append`, whether or not it was carried out. Of many
-    /// appends in one call each is counted, and not the call.
+    /// How often each call began, by names like `Streams/Append`, whether or not it was carried out. Of many
+    /// appends in one call each is counted, and not the call. A call that was counted may be about to use up
+    /// its fault.
     pub(crate) fn requests(&self) -> BTreeMap<String, u64> {
         self.shared.requests.lock().clone()
     }
@@ -150,8 +156,8 @@ impl Double {
         names.into_iter().collect()
     }
 
-    /// The connections of the next appends are cut, without an answer. This and what follows holds for appends
-    /// one to a call and many to a call.
+    /// The connections of the next appends are cut, without an answer. This and what follows holds for
+    /// appends one to a call and many to a call.
     pub(crate) fn lose_next_appends(&self, count: usize, when: Lost) {
         self.lose_next_appends_to("", count, when);
     }
@@ -187,14 +193,14 @@ impl Double {
         self.shared.faults.lock().reads.push_back(ReadFate::CutAfter(events));
     }
 
-    /// While set, the connection of every forward read of all events is cut after so many, where more would have
-    /// come: a reader goes on by so many at a time.
+    /// While set, the connection of every forward read of all events is cut after so many, where more would
+    /// have come: a reader goes on by so many at a time.
     pub(crate) fn cut_every_read_after(&self, events: Option<usize>) {
         self.shared.faults.lock().cuts_every_read_after = events;
     }
 
-    /// While set, every forward read of all events from a position begins up to three wanted events earlier. They
-    /// count like the others: who asks for four gets at most one that is new.
+    /// While set, every forward read of all events from a position begins up to three wanted events earlier.
+    /// They count like the others, so that who asks for three at a time gets nowhere.
     pub(crate) fn repeat_in_reads(&self, yes: bool) {
         self.shared.faults.lock().repeats_in_reads = yes;
     }
@@ -225,8 +231,8 @@ impl Double {
         }
     }
 
-    /// Takes back the faults that no call used up, and those of every read. Nodes that are away stay away, and
-    /// what depends on the server's version stays as it is.
+    /// Takes back the faults that no call used up, and those of every read. Nodes that are away stay away,
+    /// and what depends on the server's version stays as it is.
     pub(crate) fn clear_faults(&self) {
         self.shared.faults.lock().clear();
     }

@@ -1,4 +1,4 @@
-//! Reads that are answered to the end: of one stream, and of all events, filtered or not.
+//! Reads, of one stream and of all events, filtered or not, and what becomes of them when a fault is set.
 
 #![expect(clippy::result_large_err, reason = "an error of a call is what the protocol's library says it is")]
 

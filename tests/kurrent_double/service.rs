@@ -1,4 +1,4 @@
-//! The calls that the double answers, one function for each, and what becomes of them when a fault is set.
+//! The calls that the double answers, and what its other files need to answer theirs.
 
 #![expect(clippy::result_large_err, reason = "an error of a call is what the protocol's library says it is")]
 
