@@ -9,5 +9,6 @@
 mod contract;
 mod epochs;
 mod faults;
+mod moving;
 mod nodes;
 mod servers;

@@ -226,6 +226,35 @@ fn a_node_that_lags_too_far_says_that_it_is_not_ready() {
 }
 
 #[test]
+fn a_node_that_reads_another_log_is_an_alarm() {
+    let club = Club::begin(Servers::double(1), 2);
+    let first = club.start(0);
+    let mut client = club.connect(&first);
+    for number in 1..4 {
+        let receive = json!({ "receive": { "amount": { "minor": 700, "currency": "USD" } } });
+        client.ask(&Ask::command(Kind::Gift, id(Kind::Gift, number), &receive)).unwrap().good();
+    }
+    client.ask(&Ask::new("POST", "/upkeep/checkpoint", "")).unwrap().good();
+    // Somebody alters an event where it is stored, after the first node has read it and before the second does.
+    club.servers.faults().alter("gift.received", r#"{"amount":{"minor":7000,"currency":"USD"}}"#);
+    let second = club.start(1);
+    let mut other = club.connect(&second);
+    other.ask(&Ask::new("POST", "/upkeep/checkpoint", "")).unwrap().good();
+    for client in [&mut client, &mut other] {
+        let disagrees =
+            |reply: &Reply| reply.json()["disagreeing"].as_array().is_some_and(|nodes| nodes.len() == 1);
+        let ready = until(client, &Ask::get("/health/ready"), disagrees);
+        assert!(ready.text().contains("has read others than this node"), "{}", ready.text());
+        until(client, &Ask::get("/metrics"), |reply| reply.text().contains("rapport_ledger_disagreements 1"));
+    }
+    drop((first, second));
+    // And whoever verifies what the first one has signed finds the event.
+    let verified = run(club.folder(0), &[&["verify"][..], &club.arguments()].concat());
+    assert_eq!(verified.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&verified.stdout).contains("was altered"), "{verified:?}");
+}
+
+#[test]
 fn the_folder_of_a_node_is_held_by_one_process() {
     let club = Club::begin(Servers::double(1), 1);
     let _served = club.start(0);

@@ -167,6 +167,12 @@ impl Log {
     }
 
     /// Hides what stands in a stream; the next append brings it back, from the next revision on.
+    /// Writes over the first event of a type; whether there is one.
+    pub(super) fn alter(&mut self, kind: &str, data: Bytes) -> bool {
+        let event = self.events.iter_mut().find(|event| event.event.kind == kind);
+        event.map(|event| event.event.data = data).is_some()
+    }
+
     pub(super) fn delete(&mut self, name: &str, expected: Expected) -> Result<u64, Refusal> {
         self.may_delete(name, expected)?;
         Ok(self.write_metadata(name, DELETED))

@@ -169,7 +169,18 @@ impl Double {
 
     /// The next appends write nothing and are answered with this status.
     pub(crate) fn refuse_next_appends(&self, count: usize, code: Code) {
-        self.shared.faults.lock().set_appends("", count, AppendFate::Refused(code));
+        self.refuse_next_appends_to("", count, code);
+    }
+
+    /// The same, for appends to streams whose names begin so.
+    pub(crate) fn refuse_next_appends_to(&self, prefix: &str, count: usize, code: Code) {
+        self.shared.faults.lock().set_appends(prefix, count, AppendFate::Refused(code));
+    }
+
+    /// Writes other data over the first event of this type, as somebody would who has the files of a server; whoever
+    /// has read it before has read the other.
+    pub(crate) fn alter(&self, kind: &str, data: &'static str) {
+        assert!(self.shared.log.lock().alter(kind, data.into()), "there is no {kind}");
     }
 
     /// The next appends are written, or not, at once, and answered only after the wait: the deadline has
