@@ -24,6 +24,8 @@ const INTERVAL: Duration = Duration::from_mins(1);
 const GATHERING: Duration = Duration::from_millis(100);
 /// How many events are read at a time.
 const EVENTS_PER_READ: usize = 8_192;
+/// How long a signature waits for what has been recorded and cannot be read yet.
+const FOLLOWING: Duration = Duration::from_secs(5);
 /// How long it waits before it tries again what failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -102,6 +104,7 @@ impl Keeper {
 
     /// Signs what has been recorded so far, and gives the checkpoint; `None` where the keeper cannot go on.
     pub async fn sign(&self) -> Result<Option<Arc<Signed>>, ReadError> {
+        self.follow().await;
         let size = self.shared.store.size_at(self.shared.store.head()).await?;
         self.shared.wanted.send_if_modified(|wanted| {
             let more = size > *wanted;
@@ -112,6 +115,21 @@ impl Keeper {
         let done = state.wait_for(|state| state.signed >= size || state.trouble.is_some()).await;
         let is_signed = done.is_ok_and(|state| state.signed >= size);
         Ok(is_signed.then(|| self.shared.ledger.signed()))
+    }
+
+    /// Waits, for a while, until everything can be read that this process has recorded: where others write as well,
+    /// reading follows behind.
+    async fn follow(&self) {
+        let store = &self.shared.store;
+        let latest = store.latest();
+        let following = async {
+            while store.head() < latest {
+                store.changed(store.head()).await;
+            }
+        };
+        if tokio::time::timeout(FOLLOWING, following).await.is_err() {
+            tracing::warn!("what was recorded last could not be read in time and is signed later");
+        }
     }
 
     /// Hashes and signs what is still missing, and ends.

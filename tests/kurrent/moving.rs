@@ -1,6 +1,10 @@
 //! Moving house: a whole log from a folder into a cluster, and back, cut off on the way, and the same afterwards.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use domain::Kind;
 use intake::{Campus, Demo};
@@ -9,7 +13,7 @@ use tempfile::TempDir;
 
 use super::servers::Servers;
 use crate::{
-    harness::{Ask, Client, House, Served, id, printed, program, run},
+    harness::{Ask, Client, House, PATIENCE, Served, id, printed, program, run},
     kurrent_double::Lost,
 };
 
@@ -73,7 +77,10 @@ async fn a_log_moves_into_a_cluster_and_back_and_stays_the_same() {
     let copy = ["copy", "--from", text(old.path()), "--to", &servers.url];
     // Cut off by a kill, by lost answers and by cut connections, the same copy goes on.
     let mut begun = program(old.path(), &copy).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(700));
+    let began = Instant::now();
+    while servers.faults().event_count("contact-") < 5 && began.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     begun.kill().unwrap();
     begun.wait().unwrap();
     let reached = servers.faults().appended().len();
@@ -110,6 +117,7 @@ async fn a_log_moves_into_a_cluster_and_back_and_stays_the_same() {
         let mut there = Client::connect(there.address, token.trim()).unwrap();
         let here = Served::start(old.path());
         let mut here = Client::connect(here.address, &old_token).unwrap();
+        there.ask(&Ask::new("POST", "/upkeep/checkpoint", "")).unwrap().good();
         let both =
             |path: &&str| (ask(&mut here, path)["rows"].clone(), ask(&mut there, path)["rows"].clone());
         QUESTIONS.iter().map(both).unzip::<_, _, Vec<_>, Vec<_>>()
