@@ -112,7 +112,8 @@ pub(crate) async fn end_of(store: &Store) -> Position {
             store.changed(store.head()).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), following).await.expect("the log is followed to its end");
+    let followed = tokio::time::timeout(Duration::from_secs(10), following).await;
+    assert!(followed.is_ok(), "the log is not followed to its end, {latest}");
     store.head()
 }
 

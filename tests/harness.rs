@@ -293,7 +293,17 @@ fn newest_source() -> SystemTime {
 pub(crate) fn program(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
     command.arg("--data").arg(folder).args(["--as", "tester"]).args(arguments);
-    for variable in ["DATA", "AS", "LOG", "LISTEN", "STORE", "STORE_PREFIX", "STORE_CREDENTIALS", "SECRETS"] {
+    for variable in [
+        "DATA",
+        "AS",
+        "LOG",
+        "LISTEN",
+        "STORE",
+        "STORE_PREFIX",
+        "STORE_CREDENTIALS",
+        "STORE_CREDENTIALS_FILE",
+        "SECRETS",
+    ] {
         command.env_remove(format!("RAPPORT_{variable}"));
     }
     command.stdin(Stdio::null());

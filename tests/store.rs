@@ -18,22 +18,22 @@ use crate::contract::{
 mod in_a_folder {
     use super::*;
 
-    contract!(empty());
+    contract!(Some(empty()));
 
-    fn empty() -> Option<(Store, TempDir)> {
+    fn empty() -> (Store, TempDir) {
         let place = tempfile::tempdir().unwrap();
-        Some((open(place.path()), place))
+        (open(place.path()), place)
     }
 }
 
 mod with_an_index_of_small_batches {
     use super::*;
 
-    contract!(empty());
+    contract!(Some(empty()));
 
-    fn empty() -> Option<(Store, TempDir)> {
+    fn empty() -> (Store, TempDir) {
         let place = tempfile::tempdir().unwrap();
-        Some((open_with(place.path(), small_batches()), place))
+        (open_with(place.path(), small_batches()), place)
     }
 }
 

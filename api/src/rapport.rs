@@ -47,10 +47,10 @@ impl Rapport {
         let log = Log::open(folder, place, Options::default()).await?;
         let runtime = tokio::runtime::Handle::current();
         // Opening reads and checks files, which must not hold up what else the runtime does.
-        tokio::task::spawn_blocking(move || Self::open_here(log, runtime)).await?
+        tokio::task::spawn_blocking(move || Self::open_here(log, &runtime)).await?
     }
 
-    fn open_here(log: Log, runtime: tokio::runtime::Handle) -> anyhow::Result<Arc<Self>> {
+    fn open_here(log: Log, runtime: &tokio::runtime::Handle) -> anyhow::Result<Arc<Self>> {
         let folder = log.folder().clone();
         let (store, keyring) = (log.port(), log.keyring());
         let ledger = open_ledger(&folder)?;

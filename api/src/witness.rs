@@ -104,8 +104,8 @@ fn agree(witness: &Witness, node: Uuid, size: u64) {
 /// Whoever has once disagreed stays named until somebody has looked and started this node again.
 fn disagree(witness: &Witness, node: Uuid, why: String) {
     let mut seen = witness.seen();
-    if !seen.disagreeing.contains_key(&node) {
+    seen.disagreeing.entry(node).or_insert_with(|| {
         tracing::error!(%node, why, "another node has signed another log: find out which of the two is right");
-        seen.disagreeing.insert(node, why);
-    }
+        why
+    });
 }

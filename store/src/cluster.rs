@@ -1,7 +1,7 @@
 //! Where the log lies when it outgrows one machine: the address of a KurrentDB cluster, as its client takes it, and how
 //! to come in. What is secret in it is shown by nothing: not by an error, a log line or `Debug`.
 
-use std::{fmt, path::Path, str::FromStr};
+use std::{borrow::Cow, fmt, path::Path, str::FromStr};
 
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
@@ -134,7 +134,7 @@ impl FromStr for Cluster {
         }
         let address = format!("{scheme}://{hosts}{parameters}");
         let cluster = Self { address, credentials: None, prefix: String::new() };
-        let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(|text| text.into_owned());
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(Cow::into_owned);
         match user {
             None => Ok(cluster),
             Some(user) => cluster.with_credentials(&decoded(user).map_err(|_| AddressError::Credentials)?),

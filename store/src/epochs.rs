@@ -86,14 +86,18 @@ pub(crate) fn file(folder: &Path, epoch: u32) -> PathBuf {
     folder.join(format!("epoch-{epoch}.key"))
 }
 
+/// The epoch whose key a file of this name holds.
+pub(crate) fn number_in(name: &str) -> Option<u32> {
+    name.strip_prefix("epoch-")?.strip_suffix(".key")?.parse().ok()
+}
+
 /// The epoch keys that lie in a folder, the oldest first.
 pub(crate) fn files(folder: &Path) -> Result<Vec<(u32, PathBuf)>, OpenError> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(OpenError::io(folder))? {
         let path = entry.map_err(OpenError::io(folder))?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let number = name.strip_prefix("epoch-").and_then(|name| name.strip_suffix(".key"));
-        found.extend(number.and_then(|number| number.parse().ok()).map(|epoch| (epoch, path.clone())));
+        found.extend(number_in(name).map(|epoch| (epoch, path.clone())));
     }
     found.sort();
     Ok(found)

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::open_error::OpenError;
+use crate::{epochs, open_error::OpenError};
 
 /// Since format 2 a log has a ledger, and one that has lost it is not opened. Since format 3 a folder may be that of a
 /// node, whose log lies in a cluster.
@@ -50,6 +50,7 @@ struct Held {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "its number has been called so in every file since the first")]
 pub(crate) struct Format {
     pub(crate) format: u32,
     pub(crate) log: Uuid,
@@ -318,7 +319,7 @@ fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
 }
 
 fn is_epoch_key(name: &OsStr) -> bool {
-    name.to_str().is_some_and(|name| name.starts_with("epoch-") && name.ends_with(".key"))
+    name.to_str().and_then(epochs::number_in).is_some()
 }
 
 fn lock(path: &Path) -> Result<File, OpenError> {

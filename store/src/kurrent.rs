@@ -275,7 +275,7 @@ impl KurrentStore {
     }
 
     /// The events between a mark and the next one.
-    async fn from_mark(&self, position: u64) -> Result<Vec<Entry>, ReadError> {
+    async fn behind_mark(&self, position: u64) -> Result<Vec<Entry>, ReadError> {
         self.fetch(position, usize::try_from(MARKED_EVERY).unwrap_or(usize::MAX)).await
     }
 
@@ -462,7 +462,7 @@ impl EventStore for KurrentStore {
         }
         let mark = self.node.index().mark_of_time(moment).map_err(|error| storage(&error))?;
         let mut found = mark.position;
-        for entry in self.from_mark(mark.position).await? {
+        for entry in self.behind_mark(mark.position).await? {
             if entry.as_ref().as_ref().is_ok_and(|event| event.recorded_at > moment) {
                 break;
             }
@@ -488,7 +488,7 @@ impl EventStore for KurrentStore {
             return Ok(reach.events);
         }
         let mark = self.node.index().mark_at(position.0).map_err(|error| storage(&error))?;
-        let entries = self.from_mark(mark.position).await?;
+        let entries = self.behind_mark(mark.position).await?;
         let before = entries.iter().take_while(|entry| position_of(entry) <= position.0).count();
         Ok(mark.events + before as u64)
     }

@@ -30,7 +30,7 @@ pub struct Rotated {
 }
 
 /// Where a walk through all keys has come to.
-type Place = (Vec<u8>, Vec<u8>);
+pub(crate) type Place = (Vec<u8>, Vec<u8>);
 
 impl Keys {
     /// Begins a new epoch and ends all before it. `progress` is told how many of how many keys have been seen.

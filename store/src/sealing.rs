@@ -153,7 +153,7 @@ mod tests {
             assert_ne!(
                 seal(sample(), keys, &mut Vec::new()).unwrap(),
                 seal(sample(), keys, &mut Vec::new()).unwrap()
-            )
+            );
         });
     }
 

@@ -117,7 +117,8 @@ pub fn serve(folder: &Path, follows: bool) {
         rapport.views.close();
     }
     let name = format!("figures {}", std::process::id());
-    let token = rapport.tokens.grant(&name, Role::Admin, DateTime::UNIX_EPOCH).unwrap();
+    let granting = rapport.tokens.grant(&name, Role::Admin, DateTime::UNIX_EPOCH);
+    let token = runtime.block_on(granting).unwrap();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = runtime.block_on(Server::bind(Arc::clone(&rapport), address)).unwrap();
     let address = server.address().unwrap().to_string();

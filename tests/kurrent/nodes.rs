@@ -36,9 +36,9 @@ impl Club {
     fn begin(servers: Servers, nodes: usize) -> Self {
         let (secrets, places) =
             (tempfile::tempdir().unwrap(), (0..nodes).map(|_| tempfile::tempdir().unwrap()));
-        let mut club = Self { servers, secrets, places: places.collect(), token: String::new() };
-        club.token = club.told(0, &["token", "create", "ann", "--role", "admin"]).trim().to_owned();
-        club
+        let club = Self { servers, secrets, places: places.collect(), token: String::new() };
+        let token = club.told(0, &["token", "create", "ann", "--role", "admin"]).trim().to_owned();
+        Self { token, ..club }
     }
 
     fn arguments(&self) -> Vec<&str> {

@@ -1,6 +1,10 @@
 //! Where the tests of the cluster run: on the double, and on a real server where one is named.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    io::Write as _,
+    path::Path,
+    sync::{Arc, Once},
+};
 
 use store::{Cluster, KurrentStore, Options};
 use uuid::Uuid;
@@ -29,7 +33,7 @@ impl Servers {
     /// The real server, where one is named. Everything is written under a prefix of its own.
     pub(super) fn real() -> Option<Self> {
         let Ok(url) = std::env::var(REAL) else {
-            println!("skipped: no server ({REAL} names none)");
+            say_once();
             return None;
         };
         Some(Self { url, prefix: format!("rapport-test-{}.", draw().simple()), double: None })
@@ -57,6 +61,14 @@ impl Servers {
     pub(super) fn arguments(&self) -> [&str; 4] {
         ["--store", &self.url, "--store-prefix", &self.prefix]
     }
+}
+
+/// Said past whoever catches what tests print, so that nobody takes what was left out for tested.
+fn say_once() {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        let _ = writeln!(std::io::stderr(), "skipped: no server ({REAL} names none)");
+    });
 }
 
 #[expect(clippy::disallowed_methods, reason = "nobody else on a real server may have the same")]

@@ -74,10 +74,11 @@ impl Import {
         let source = self.source.clone().unwrap_or_else(|| map.name().to_owned());
         let thrown_away = self.dry_run.then(tempfile::tempdir).transpose()?;
         let folder = thrown_away.as_ref().map_or(shared.data.as_path(), tempfile::TempDir::path);
-        let door = match self.dry_run {
+        let door = if self.dry_run {
             // What is thrown away needs no cluster.
-            true => Door::open(folder, &shared.name(), &store::Place::Folder).await?,
-            false => shared.enter(folder).await?,
+            Door::open(folder, &shared.name(), &store::Place::Folder).await?
+        } else {
+            shared.enter(folder).await?
         };
         let ids = ids(folder)?.with_erased(erased(&door).await?);
         let import = Intake::open(map, &source, &self.files, ids)?;

@@ -71,19 +71,20 @@ struct Shared {
     /// In whose name: recorded with every event [default: the system user].
     #[arg(long = "as", id = "as", global = true, value_name = "NAME", env = "RAPPORT_AS")]
     acting_as: Option<String>,
-    /// Where the log is kept: `embedded`, in the folder, or the address of a KurrentDB cluster, as its client takes it:
-    /// esdb://HOST:2113, kurrentdb://HOST1,HOST2,HOST3?tlsCaFile=ca.pem, esdb+discover://NAME.
+    /// Where the log is kept.
     #[arg(
         long,
         global = true,
         value_name = "URL",
         default_value = "embedded",
         env = "RAPPORT_STORE",
-        hide_env_values = true
+        hide_env_values = true,
+        help = "Where the log is kept: `embedded`, in the folder, or the address of a KurrentDB cluster, as its client \
+                takes it: esdb://HOST:2113, kurrentdb://HOST1,HOST2,HOST3?tlsCaFile=ca.pem, esdb+discover://NAME"
     )]
     store: String,
-    /// A file that holds USER:PASSWORD for the cluster; RAPPORT_STORE_CREDENTIALS may hold the same itself.
-    #[arg(long, global = true, value_name = "FILE")]
+    /// A file that holds USER:PASSWORD for the cluster; `RAPPORT_STORE_CREDENTIALS` may hold the same itself.
+    #[arg(long, global = true, value_name = "FILE", env = "RAPPORT_STORE_CREDENTIALS_FILE")]
     store_credentials: Option<PathBuf>,
     /// How the names of all streams begin, where several logs lie in one cluster.
     #[arg(

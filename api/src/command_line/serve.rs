@@ -38,9 +38,14 @@ pub(super) async fn serve(
     let address = server.address()?;
     let ending = CancellationToken::new();
     let serving = tokio::spawn(server.run(ending.clone()));
-    settle(&rapport).await;
-    ready(address)?;
-    interrupted().await?;
+    // It may be asked to end while it still reads the log.
+    tokio::select! {
+        () = settle(&rapport) => {
+            ready(address)?;
+            interrupted().await?;
+        }
+        interrupted = interrupted() => interrupted?,
+    }
     ending.cancel();
     serving.await??;
     Ok(ExitCode::SUCCESS)

@@ -15,6 +15,7 @@ use super::{KeyError, Keys, Pending, WHOLE_OWNER, empty_write_ahead_log};
 use crate::{
     epochs::{self, KeyName},
     log_file::collect,
+    rotation::Place,
 };
 
 /// A key as the nodes hand it on.
@@ -125,9 +126,9 @@ impl Keys {
     /// all have been seen.
     pub(crate) fn wrapped_anew(
         &self,
-        after: &(Vec<u8>, Vec<u8>),
+        after: &Place,
         limit: usize,
-    ) -> Result<(Vec<WrappedKey>, Option<(Vec<u8>, Vec<u8>)>), KeyError> {
+    ) -> Result<(Vec<WrappedKey>, Option<Place>), KeyError> {
         let current = self.epochs().1;
         let connection = self.writing();
         let sql = "SELECT owner, key, epoch, wrapped FROM keys

@@ -400,9 +400,10 @@ impl Appending {
             }
             let forgets = member.prepared.events.iter().any(|event| event.forgets.is_some());
             // Before anybody is told of it, it has been carried out here.
-            let outcome = match forgets {
-                true => node.follow_to(position, ERASING).await.map_err(|_| AppendError::OutcomeUnknown),
-                false => Ok(()),
+            let outcome = if forgets {
+                node.follow_to(position, ERASING).await.map_err(|_| AppendError::OutcomeUnknown)
+            } else {
+                Ok(())
             };
             reply(member.waiting, outcome.map(|()| answer));
         }

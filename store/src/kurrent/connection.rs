@@ -162,7 +162,7 @@ impl Connection {
         check_authorities(&cluster)?;
         let runtime = Handle::current();
         let leader = Renewable::new(cluster.to_leader(), &runtime, &cluster)?;
-        let any = Renewable::new(cluster.address().to_owned(), &runtime, &cluster)?;
+        let any = Renewable::new(cluster.address(), &runtime, &cluster)?;
         let connection = Self { cluster, runtime, leader, any, trouble: AtomicU64::new(0) };
         connection.refuse_old_servers().await?;
         Ok(connection)

@@ -106,7 +106,7 @@ pub(super) fn take_key(folder: &Path, secrets: Option<&Path>, epoch: u32) -> Res
 fn check_key(folder: &Path, epoch: u32, fingerprint: &str) -> Result<(), String> {
     let file = epochs::file(folder, epoch);
     let key = read_secret(&file).map_err(|error| error.to_string())?;
-    if self::fingerprint(&file, &*key) == fingerprint {
+    if self::fingerprint(&file, &key) == fingerprint {
         Ok(())
     } else {
         Err(format!(
