@@ -53,7 +53,6 @@ pub enum CopyError {
 
 /// Without the client of clusters there is nothing to copy from or to.
 #[cfg(not(feature = "kurrentdb"))]
-#[expect(clippy::unused_async, reason = "it waits where there are clusters")]
 pub async fn copy(
     from: &Side,
     to: &Side,
@@ -100,6 +99,10 @@ pub struct ClusterLogReader(ClusterLog);
 
 impl WholeLog {
     /// Opens a log to read it; nobody is kept from using it meanwhile.
+    #[cfg_attr(
+        not(feature = "kurrentdb"),
+        expect(clippy::unused_async, reason = "only a cluster is waited for")
+    )]
     pub async fn open(side: &Side) -> Result<Self, OpenError> {
         match side {
             Side::Folder(folder) => Ok(Self::Folder(StoredLog::open(folder)?)),

@@ -31,6 +31,10 @@ pub(crate) struct Prepared {
     pub(crate) kept: Vec<String>,
     pub(crate) size: usize,
     /// The keys that it is sealed with.
+    #[cfg_attr(
+        not(feature = "kurrentdb"),
+        expect(dead_code, reason = "only the nodes of a cluster hand keys on")
+    )]
     pub(crate) sealed_with: Vec<KeyName>,
 }
 
