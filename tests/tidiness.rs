@@ -84,6 +84,21 @@ fn only_the_doors_know_http_and_only_the_store_knows_the_log() {
 }
 
 #[test]
+fn only_the_store_names_the_client_of_clusters() {
+    for member in OURS {
+        let names_it = dependencies(member).iter().any(|name| name == "eventstore" || name == "kurrentdb");
+        assert_eq!(names_it, *member == "store", "{member}");
+        // Put together here, so that this file does not find itself.
+        let uses = ["eventstore", "kurrentdb"].map(|name| format!("{name}::"));
+        for path in files(member, &["rs"]) {
+            let text = fs::read_to_string(&path).unwrap();
+            let is_inside = path.starts_with(root().join("store/src/kurrent"));
+            assert!(is_inside || uses.iter().all(|used| !text.contains(used)), "{}", path.display());
+        }
+    }
+}
+
+#[test]
 fn facts_know_no_clock_and_no_disk() {
     for path in files("domain/src", &["rs"]) {
         let text = fs::read_to_string(&path).unwrap();
