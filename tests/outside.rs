@@ -32,3 +32,5 @@ mod store;
 mod story;
 mod tidiness;
 mod unmerged_equals_never_merged;
+#[cfg(not(feature = "kurrentdb"))]
+mod without_clusters;

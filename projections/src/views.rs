@@ -172,6 +172,17 @@ pub enum AskError {
         /// What was waited for.
         wanted: Position,
     },
+    /// Where several nodes write to one log, this one has not followed it so far: ask again.
+    #[error(
+        "this node has followed the log to {position}, not yet to {wanted}; ask again in a moment, if that is a position \
+         that a command was answered with"
+    )]
+    LogBehind {
+        /// How far the log can be read here.
+        position: Position,
+        /// What was waited for.
+        wanted: Position,
+    },
     /// The question makes no sense: mend it.
     #[error(transparent)]
     View(#[from] ViewError),
@@ -347,8 +358,7 @@ impl Shared {
             }
         };
         if self.store.is_shared() && tokio::time::timeout(patience, following).await.is_err() {
-            let (view, position, wanted) = ("the log".to_owned(), self.store.head(), position);
-            return Err(AskError::Behind { view, position, wanted });
+            return Err(AskError::LogBehind { position: self.store.head(), wanted: position });
         }
         Ok(())
     }

@@ -409,8 +409,10 @@ impl EventStore for KurrentStore {
                 Ok(event) if stored::kind_of(&event.stream).is_none_or(|kind| kinds.contains(kind)) => {
                     page.events.push(stored::as_recorded(&event.as_stored(), None));
                 }
-                Ok(_) => {}
-                Err(bad) => page.events.push(Err(bad.clone())),
+                Err(bad) if stored::kind_of(&bad.stream).is_none_or(|kind| kinds.contains(kind)) => {
+                    page.events.push(Err(bad.clone()));
+                }
+                Ok(_) | Err(_) => {}
             }
         }
         Ok(page)

@@ -234,7 +234,7 @@ impl Log {
 /// What is said where the program was built without the client of clusters.
 #[cfg(not(feature = "kurrentdb"))]
 pub(crate) fn not_built_in(cluster: &Cluster) -> OpenError {
-    let reason =
-        "this program was built without it; build it with `cargo build --release --features kurrentdb`";
+    let reason = "this program was built without the client of clusters; build it with `cargo build --release`, without \
+                  --no-default-features";
     OpenError::Cluster { cluster: cluster.to_string(), reason: reason.to_owned() }
 }

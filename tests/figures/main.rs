@@ -5,7 +5,8 @@
 //! |---|---|
 //! | `--quick` | about a minute, with smaller logs |
 //! | `--events N` | how many events the larger log holds; the reference load is 10,000,000 |
-//! | `--only WORD,WORD` | only these parts: `append`, `ledger`, `folding`, `questions`, `commands` |
+//! | `--only WORD,WORD` | only these parts: `append`, `ledger`, `folding`, `questions`, `commands`, `cluster` |
+//! | `--double` | nothing is measured: a double of a cluster is served to try things on, until the program is ended |
 //!
 //! Everything is written to a folder of its own, under `RAPPORT_BENCH_DIR` or else under the target folder, and
 //! removed at the end. Nothing fails because it is slow: figures of a busy machine are noisy, therefore ratios
@@ -19,9 +20,14 @@ use std::path::{Path, PathBuf};
 
 mod append;
 mod client;
+#[cfg(feature = "kurrentdb")]
+mod cluster;
 mod commands;
 mod disk;
 mod folding;
+#[cfg(feature = "kurrentdb")]
+#[path = "../kurrent_double/mod.rs"]
+mod kurrent_double;
 mod ledger;
 mod load;
 mod process;
@@ -68,6 +74,15 @@ fn main() {
         server::serve(Path::new(&arguments[place + 1]), arguments[place + 2] == server::FOLLOWING);
         return;
     }
+    #[cfg(feature = "kurrentdb")]
+    if arguments.iter().any(|argument| argument == "--double") {
+        let double = kurrent_double::Double::cluster(3);
+        double.stream_reads_have_positions(true);
+        println!("--store '{}'", double.url());
+        loop {
+            std::thread::park();
+        }
+    }
     // `cargo test --all-targets` starts benches too, without this word.
     if !arguments.iter().any(|argument| argument == "--bench") {
         println!("figures are measured by `cargo bench -p tests --bench figures`");
@@ -90,8 +105,14 @@ fn measure(wishes: &Wishes) {
     if wishes.wants("ledger") {
         ledger::cost(&mut report, &runtime, place.path(), wishes.quick);
     }
+    #[cfg(feature = "kurrentdb")]
+    if wishes.wants("cluster") {
+        cluster::measure(&mut report, &runtime, place.path(), wishes.quick);
+    }
     let mut sizes = Vec::new();
-    for events in wishes.sizes() {
+    // Filling a log takes longest, and one part needs none.
+    let sizes_wanted = if wishes.only.as_deref() == Some("cluster") { &[][..] } else { &wishes.sizes()[..] };
+    for &events in sizes_wanted {
         let folder = place.path().join(events.to_string());
         let ends = load::fill(&mut report, &runtime, &folder, events);
         let is_large = events == wishes.sizes()[1];

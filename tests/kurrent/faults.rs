@@ -426,6 +426,20 @@ async fn what_others_write_into_the_cluster_is_passed_over_and_rubbish_is_named(
         assert_eq!(everything(store).await.len(), 5);
     }
     assert_ne!(one.log_id(), foreign.log_id());
-    let page = one.read_all(Position::START, 100, KindSet::ALL).await.unwrap();
-    assert!(page.events.iter().all(Result::is_ok));
+    // What is no event stops whoever wants its kind, and nobody else; among what the nodes share it is passed over.
+    let rubbish = StreamId::new(Kind::Gift, Uuid::from_u128(9));
+    servers.faults().write(&rubbish.to_string(), "gift.received", "{}");
+    for (stream, kind) in
+        [("key-1", "key.drawn"), ("rapport-tokens", "tokens.kept"), ("rapport-epochs", "epoch.begun")]
+    {
+        servers.faults().write(stream, kind, r#"{"epoch":"?","wrapped":"?"}"#);
+    }
+    other.append(append(fund(7), 0, [renamed("ours")])).await.unwrap();
+    one.catch_up(|_| ()).await;
+    let funds = one.read_all(Position::START, 100, KindSet::of(&[Kind::Fund])).await.unwrap();
+    assert!(funds.events.len() == 6 && funds.events.iter().all(Result::is_ok));
+    let gifts = one.read_all(Position::START, 100, KindSet::of(&[Kind::Gift])).await.unwrap();
+    let bad = gifts.events.into_iter().next().unwrap().unwrap_err();
+    assert_eq!(bad.stream, rubbish.to_string());
+    assert!(one.read_stored(Position::START, 100, &mut |_| ()).await.is_err());
 }

@@ -23,6 +23,7 @@ use crate::{
 const NODES: usize = 3;
 const WRITERS: u64 = 6;
 const WRITES: u64 = 40;
+const KILLS: u64 = 5;
 
 /// The nodes of one log, with what each is told and a token that counts on all of them.
 struct Club {
@@ -204,6 +205,51 @@ fn three_nodes_on_one_log_behave_as_one_and_one_of_them_may_be_killed() {
 fn three_nodes_on_a_real_server_behave_as_one_and_one_of_them_may_be_killed() {
     if let Some(servers) = Servers::real() {
         story(servers);
+    }
+}
+
+/// One node killed again and again while it is written to; the other one only reads.
+fn crashes(servers: Servers) {
+    let club = Club::begin(servers, 2);
+    let other = club.start(1);
+    let (numbers, mut told, mut dice) = (AtomicU64::new(1), Told::default(), Dice(9));
+    for round in 0..KILLS {
+        let victim = club.start(0);
+        let of_round = Mutex::<Told>::default();
+        let moment = Duration::from_millis(20 + dice.below(400));
+        std::thread::scope(|scope| {
+            for writer in 0..WRITERS {
+                let (here, there) = (club.connect(&victim), club.connect(&other));
+                let (numbers, of_round) = (&numbers, &of_round);
+                scope.spawn(move || write(here, there, round * WRITERS + writer, numbers, of_round));
+            }
+            std::thread::sleep(moment);
+            victim.kill();
+        });
+        let mut of_round = of_round.into_inner().unwrap();
+        told.acknowledged.append(&mut of_round.acknowledged);
+        // The one that is there answers for the one that is gone.
+        let mut client = club.connect(&other);
+        for ask in of_round.in_flight {
+            told.acknowledged.push(client.ask(&ask).unwrap().good().json());
+        }
+    }
+    for served in [&other, &club.start(0)] {
+        check_node(&club, served, &told);
+    }
+    drop(other);
+    assert!(club.told(0, &["verify"]).starts_with("PROVEN"));
+}
+
+#[test]
+fn what_a_node_acknowledged_is_there_however_often_it_is_killed() {
+    crashes(Servers::double(1));
+}
+
+#[test]
+fn what_a_node_acknowledged_is_there_on_a_real_server_however_often_it_is_killed() {
+    if let Some(servers) = Servers::real() {
+        crashes(servers);
     }
 }
 

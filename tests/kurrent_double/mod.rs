@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use prost::bytes::Bytes;
 use tokio::runtime::{Builder, Runtime};
 use tonic::Code;
 use uuid::Uuid;
@@ -31,6 +32,7 @@ use self::{
     connections::Node,
     faults::{AppendFate, Faults, ReadFate},
     log::Log,
+    protocol::Expected,
 };
 
 /// A client is to find the leader soon, and to give up soon where there is none.
@@ -175,6 +177,19 @@ impl Double {
     /// The same, for appends to streams whose names begin so.
     pub(crate) fn refuse_next_appends_to(&self, prefix: &str, count: usize, code: Code) {
         self.shared.faults.lock().set_appends(prefix, count, AppendFate::Refused(code));
+    }
+
+    /// Appends an event, as somebody would who writes past the product.
+    pub(crate) fn write(&self, stream: &str, kind: &str, data: &'static str) {
+        let event = log::Proposed {
+            id: Uuid::from_u128(self.appended().len() as u128),
+            kind: kind.to_owned(),
+            content_type: "application/json".to_owned(),
+            data: data.into(),
+            custom_metadata: Bytes::new(),
+        };
+        let written = self.shared.log.lock().append(stream, Expected::Any(()), vec![event]);
+        assert!(written.is_ok(), "{stream} takes no event");
     }
 
     /// Writes other data over the first event of this type, as somebody would who has the files of a server; whoever

@@ -169,7 +169,7 @@ impl From<AskError> for Problem {
         match error {
             AskError::UnknownView(_) | AskError::NotFound => Self::not_found(detail),
             AskError::View(ViewError::Query { field, .. }) => Self::malformed(detail).at(field),
-            AskError::Building { .. } | AskError::Behind { .. } => {
+            AskError::Building { .. } | AskError::Behind { .. } | AskError::LogBehind { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "view-behind", "The view is not there yet", detail)
             }
             AskError::Stopped(_) => {

@@ -73,7 +73,12 @@ impl Keys {
             let sql = "INSERT INTO keys(owner, key, epoch, wrapped) VALUES (?1, ?2, ?3, ?4)
                        ON CONFLICT DO UPDATE SET wrapped = excluded.wrapped, epoch = excluded.epoch
                        WHERE wrapped IS NOT NULL AND epoch < excluded.epoch";
-            let values = params![key.owner.as_bytes(), key.key.as_bytes(), key.epoch, key.bytes()?];
+            // One that is no key opens nothing, and must not keep all others from being taken over.
+            let Ok(wrapped) = key.bytes() else {
+                tracing::error!("a wrapped key in the cluster cannot be read");
+                continue;
+            };
+            let values = params![key.owner.as_bytes(), key.key.as_bytes(), key.epoch, wrapped];
             transaction.prepare_cached(sql)?.execute(values)?;
         }
         transaction.commit()?;

@@ -96,6 +96,9 @@ impl Appending {
     /// Appends, after those of the same stream that came before. What was begun is brought to its end, whether or not
     /// anybody still waits for the answer.
     pub(super) async fn append(self: &Arc<Self>, append: Append) -> Outcome {
+        if let Some(trouble) = self.node.stands_still() {
+            return Err(AppendError::Unavailable(trouble));
+        }
         let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned());
         let full = || AppendError::Unavailable("too many commands wait".to_owned());
         let place = place.await.map_err(|_| full())?.map_err(|_| full())?;

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     epochs,
-    folder::{draw_if_missing, exists, read_secret, write_durably},
+    folder::{draw_if_missing, draw_once, exists, read_secret, write_durably},
     keys::{KeyError, mirror::WrappedKey},
     rotation::Rotated,
 };
@@ -164,10 +164,7 @@ pub(super) async fn rotate(
 
 async fn begin(node: &Arc<Node>, epoch: u32) -> Result<u32, KeyError> {
     let file = epochs::file(&node.folder, epoch);
-    draw_if_missing(&file).map_err(Box::new)?;
-    if let Some(secrets) = &node.secrets {
-        share(&file, secrets);
-    }
+    draw(node, &file, epoch)?;
     node.announce.notify_one();
     wait_for_all(node, &format!("have {}", file.file_name().unwrap_or_default().display()), |peer| {
         peer.epochs.0.contains(&epoch)
@@ -202,16 +199,18 @@ async fn begin(node: &Arc<Node>, epoch: u32) -> Result<u32, KeyError> {
     Ok(epoch)
 }
 
-/// Puts a new key where the other nodes look for it, if that is a place to which this node may write.
-fn share(file: &Path, secrets: &Path) {
-    let to = secrets.join(file.file_name().unwrap_or_default());
-    if to.exists() {
-        return;
-    }
-    let shared = read_secret(file).and_then(|key| write_durably(&to, &key[..]));
-    if let Err(error) = shared {
+/// Draws the key of an epoch where all nodes look for it, if that is a place to which this node may write, so that two
+/// that do so at the same moment take the same one.
+fn draw(node: &Node, file: &Path, epoch: u32) -> Result<(), KeyError> {
+    if let Some(secrets) = &node.secrets
+        && let Err(error) = draw_once(&epochs::file(secrets, epoch))
+    {
         tracing::warn!(%error, "the key of the new epoch could not be put beside the other secrets");
     }
+    if take_key(&node.folder, node.secrets.as_deref(), epoch).is_err() {
+        draw_if_missing(file).map_err(Box::new)?;
+    }
+    Ok(())
 }
 
 fn others(node: &Node) -> impl Iterator<Item = Peer> + use<> {

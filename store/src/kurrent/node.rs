@@ -30,6 +30,8 @@ const HEADS: usize = 200_000;
 const OWN: usize = 100_000;
 /// How far a node may lag behind before it should be asked nothing.
 pub(super) const LAG_LIMIT: Duration = Duration::from_secs(10);
+/// How far it may lag behind before nothing is written through it.
+const STANDS_STILL: Duration = Duration::from_secs(60);
 
 /// A node: its place in the log, and its ways to the others.
 pub(super) struct Node {
@@ -189,6 +191,18 @@ impl Node {
 
     fn answered(&self) -> MutexGuard<'_, HashMap<CommandKey, KeyedAnswer>> {
         self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why nothing should be written here: this node has not followed the log for so long that what it keeps for those
+    /// who ask again, and what it knows of others, would grow without end.
+    pub(super) fn stands_still(&self) -> Option<String> {
+        let following = self.following.borrow();
+        let behind = following.at_end.map(|at| at.elapsed()).filter(|behind| *behind > STANDS_STILL)?;
+        let trouble = following.trouble.as_deref().unwrap_or("too much is written");
+        Some(format!(
+            "this node has not come to the end of the log for {} seconds ({trouble})",
+            behind.as_secs()
+        ))
     }
 
     /// Waits until this node has followed the log up to a position.
