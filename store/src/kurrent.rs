@@ -276,7 +276,7 @@ impl KurrentStore {
 
     /// The events between a mark and the next one.
     async fn behind_mark(&self, position: u64) -> Result<Vec<Entry>, ReadError> {
-        self.fetch(position, usize::try_from(MARKED_EVERY).unwrap_or(usize::MAX)).await
+        self.fetch(position, MARKED_EVERY).await
     }
 
     fn opened(&self, entry: &Entry) -> Result<Recorded, ReadError> {

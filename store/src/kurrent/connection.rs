@@ -23,15 +23,15 @@ use serde_json::value::RawValue;
 use tokio::{runtime::Handle, time::timeout};
 use uuid::Uuid;
 
-use super::pause::Pause;
+use super::{node_index::MARKED_EVERY, pause::Pause};
 use crate::{cluster::Cluster, copying::CopyError, open_error::OpenError};
 
 /// How long one call may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How many times a read is tried before whoever reads is told.
 const TRIES: usize = 6;
-/// As many as there are, for the server.
-const UNBOUNDED: usize = i32::MAX as usize;
+/// How many events are passed over at most before those that are wanted.
+const PASSED_OVER: usize = MARKED_EVERY + 1;
 /// How many bytes of events are read at once; what is read of one stream has no more than this either.
 const BYTES_AT_ONCE: usize = 32 << 20;
 /// How many events the server looks through for one page of those that are wanted.
@@ -222,8 +222,8 @@ impl Connection {
         prefixes: &[String],
     ) -> Result<(Vec<Raw>, bool), Trouble> {
         let from = if from == 0 { StreamPosition::Start } else { StreamPosition::Position(place(from)) };
-        // How many come before those that are wanted is not known; what is not wanted any more is not read.
-        let options = ReadAllOptions::default().position(from).max_count(UNBOUNDED);
+        // Some that come before those that are wanted: the one at the position itself, or those behind a mark.
+        let options = ReadAllOptions::default().position(from).max_count(limit.saturating_add(PASSED_OVER));
         let options = self.authenticated(options.filter(filter(prefixes)), ReadAllOptions::authenticated);
         let is_wanted = |raw: &Raw| raw.position > after && begins_with_one(&raw.name, prefixes);
         let events = self.reading(&self.any, limit, is_wanted, |client| {

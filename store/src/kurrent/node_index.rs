@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How many events lie between two marks.
-pub(super) const MARKED_EVERY: u64 = 256;
+pub(super) const MARKED_EVERY: usize = 256;
 /// How many old answers are forgotten at once.
 const FORGOTTEN_AT_ONCE: u32 = 1_024;
 

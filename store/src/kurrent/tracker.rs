@@ -236,7 +236,7 @@ impl Tracker {
             }
             Err(bad) => tracing::error!(%bad, "the log holds something that is no event"),
         }
-        if reach.events.is_multiple_of(MARKED_EVERY) {
+        if reach.events.is_multiple_of(MARKED_EVERY as u64) {
             let Reach { events, position, recorded_at, .. } = *reach;
             contents.added.marks.push(Mark { events, position, recorded_at });
         }
