@@ -114,6 +114,8 @@ impl Tracker {
     pub(super) fn run(mut self) {
         let mut pause = Pause::default();
         while !*self.node.closing.borrow() {
+            // The end that is reached is the one that there was when it was asked for.
+            let asked = Instant::now();
             let wait = match self.step() {
                 Ok(true) => {
                     pause = Pause::default();
@@ -121,7 +123,7 @@ impl Tracker {
                 }
                 Ok(false) => {
                     pause = Pause::default();
-                    self.note_end();
+                    self.note_end(asked);
                     if self.happened.elapsed() < BUSY { SOON } else { LATER }
                 }
                 Err(stuck) => {
@@ -293,9 +295,9 @@ impl Tracker {
         Ok(())
     }
 
-    fn note_end(&self) {
+    fn note_end(&self, asked: Instant) {
         self.node.following.send_modify(|following| {
-            following.at_end = Some(Instant::now());
+            following.at_end = Some(asked);
             following.trouble = None;
         });
     }
