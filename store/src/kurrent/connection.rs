@@ -5,7 +5,6 @@
 //! in good order, as it does when it stops (decision 0013). What is new is read page by page instead.
 
 use std::{
-    path::Path,
     sync::{
         Arc, RwLock,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -185,7 +184,10 @@ impl Connection {
                 Err(_) => Trouble::NotDone("no answer in time".to_owned()),
             };
             if attempt >= TRIES || !failed.passes() {
-                return Err(self.cannot(failed.to_string()));
+                return Err(self.cannot(format!(
+                    "{failed} Does a server listen there, is `tls` as it should be, and is `tlsCAFile` the authority of \
+                     its certificate?"
+                )));
             }
             self.leader.renew(generation, &self.runtime);
             tokio::time::sleep(pause.next()).await;
@@ -519,23 +521,24 @@ fn connect(address: &str, runtime: &Handle) -> Result<Client, String> {
 /// The client takes it for granted that a file of certificates can be read.
 fn check_authorities(cluster: &Cluster) -> Result<(), OpenError> {
     let Some(file) = cluster.authorities() else { return Ok(()) };
-    let text = std::fs::read_to_string(file).map_err(OpenError::io(file))?;
+    let unusable = |reason: &str| OpenError::Cluster {
+        cluster: cluster.to_string(),
+        reason: format!("the file of certificates {} {reason}", file.display()),
+    };
+    let text =
+        std::fs::read_to_string(file).map_err(|error| unusable(&format!("cannot be read: {error}")))?;
     let is_whole = text.matches("-----BEGIN CERTIFICATE-----").count();
     if is_whole == 0 || is_whole != text.matches("-----END CERTIFICATE-----").count() {
-        return Err(unreadable(file, "it holds no certificates in PEM"));
+        return Err(unusable("holds no whole certificate in PEM"));
     }
     for body in text.split("-----BEGIN CERTIFICATE-----").skip(1) {
         use base64::{Engine as _, prelude::BASE64_STANDARD};
         let body: String = body.split("-----END").next().unwrap_or_default().split_whitespace().collect();
         if BASE64_STANDARD.decode(body).is_err() {
-            return Err(unreadable(file, "one of its certificates is not base64"));
+            return Err(unusable("holds a certificate that is not base64"));
         }
     }
     Ok(())
-}
-
-fn unreadable(file: &Path, reason: &str) -> OpenError {
-    OpenError::Unreadable { file: file.to_owned(), reason: reason.to_owned() }
 }
 
 /// Reads what is wanted up to a limit; what lies beyond is never asked for, since dropping the stream ends it.

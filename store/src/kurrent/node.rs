@@ -31,7 +31,7 @@ const OWN: usize = 100_000;
 /// How far a node may lag behind before it should be asked nothing.
 pub(super) const LAG_LIMIT: Duration = Duration::from_secs(10);
 /// How far it may lag behind before nothing is written through it.
-const STANDS_STILL: Duration = Duration::from_secs(60);
+const STANDS_STILL: Duration = Duration::from_mins(1);
 
 /// A node: its place in the log, and its ways to the others.
 pub(super) struct Node {
