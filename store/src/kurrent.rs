@@ -45,7 +45,7 @@ use self::{
     identity::{Found, Opening},
     names::Names,
     node::{LAG_LIMIT, Node, Parts},
-    node_index::{MARKED_EVERY, NodeIndex},
+    node_index::{MARKED_EVERY, NodeIndex, Reach},
     peers::{ANNOUNCED, Announcement},
     recent::{Entry, position_of},
     tracker::Tracker,
@@ -105,24 +105,7 @@ impl KurrentStore {
         let Found { log, epochs } = opening.open(&joining, None).await?;
         let folder = joining.finish(log)?;
         let keys = Arc::new(Keys::open_copy(folder.path(), &options, epochs)?);
-        let index = NodeIndex::open(&folder.index_file(), log)?;
-        let fail = |error| OpenError::Database { path: folder.index_file(), source: error };
-        let mut reach = index.reach().map_err(fail)?;
-        let unreadable =
-            |error: KeyError| OpenError::Keys { path: folder.keys_file(), reason: error.to_string() };
-        // What the keys have not seen of the log they must see first, whatever the index says.
-        let carried_out = keys.carried_out().map_err(unreadable)?.filter(|mark| mark.log == log);
-        if reach.position > 0 && carried_out.is_none_or(|mark| mark.position < reach.position) {
-            drop(index);
-            return Err(OpenError::AnotherSort {
-                folder: folder.path().to_owned(),
-                reason: "has lost its copy of the keys, or holds an older one: remove log-index.sqlite and keys.sqlite \
-                         from it, and both are made again from the cluster",
-            });
-        }
-        if reach == node_index::Reach::default() {
-            reach.recorded_at = i64::MIN;
-        }
+        let (index, reach) = open_index(&folder, &keys)?;
         let node = Arc::new(Node::new(Parts {
             id: node_id(&folder)?,
             log_id: log,
@@ -297,6 +280,28 @@ impl Drop for KurrentStore {
             tracing::error!("the thread that follows the log had panicked");
         }
     }
+}
+
+/// The index of a node, and how far it reaches: no further than the copy of the keys. Where that was lost, or is an
+/// older one, everything is followed again from the beginning.
+fn open_index(folder: &DataFolder, keys: &Keys) -> Result<(NodeIndex, Reach), OpenError> {
+    let (file, log) = (folder.index_file(), folder.log_id());
+    let fail = |error| OpenError::Database { path: folder.index_file(), source: error };
+    let index = NodeIndex::open(&file, log)?;
+    let reach = index.reach().map_err(fail)?;
+    let unreadable =
+        |error: KeyError| OpenError::Keys { path: folder.keys_file(), reason: error.to_string() };
+    let carried_out = keys.carried_out().map_err(unreadable)?.filter(|mark| mark.log == log);
+    if reach.position == 0 || carried_out.is_some_and(|mark| mark.position >= reach.position) {
+        return Ok((index, reach));
+    }
+    tracing::warn!(
+        "the copy of the keys does not go as far as the index; the log is followed from its beginning"
+    );
+    drop(index);
+    let index = NodeIndex::begin_anew(&file, log)?;
+    let reach = index.reach().map_err(fail)?;
+    Ok((index, reach))
 }
 
 /// What the other nodes last said, so that this one knows of them before they speak again.

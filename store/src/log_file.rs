@@ -48,6 +48,10 @@ const SCHEMA: &str = "
 pub(crate) const COLUMNS: &str = "position, stream, revision, id, tag, occurred_at, effective_at, \
      recorded_at, actor, subjects, metadata, data";
 
+/// Writes an event, with all its columns in their order.
+pub(crate) const INSERT: &str = "INSERT INTO events(position, stream, revision, id, tag, occurred_at, effective_at, \
+     recorded_at, actor, subjects, metadata, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+
 /// One connection to the log.
 pub(crate) struct LogFile {
     pub(crate) connection: Connection,

@@ -19,7 +19,7 @@ use crate::{
     erasures::{self, NOTED_EVERY},
     index::Index,
     keys::{CarriedOut, KeyError, Keys},
-    log_file::{LogFile, Place, failure, is_full, to_stored},
+    log_file::{self, LogFile, Place, failure, is_full, to_stored},
     options::{Faults, SyncFault},
     prepared::{Prepared, keys_failed},
     shared::Shared,
@@ -427,9 +427,7 @@ fn insert(connection: &Connection, group: &[Waiting], plan: &Plan) -> rusqlite::
 }
 
 fn insert_events(connection: &Connection, group: &[Waiting], plan: &Plan) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO events(position, stream, revision, id, tag, occurred_at, effective_at, recorded_at, \
-               actor, subjects, metadata, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-    let mut insert = connection.prepare_cached(sql)?;
+    let mut insert = connection.prepare_cached(log_file::INSERT)?;
     for (append, accepted) in plan.accepted(group) {
         let places = (append.expected + 1..).zip(accepted.first_position..);
         for (event, (revision, position)) in append.events.iter().zip(places) {

@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const TRIES: usize = 6;
 /// How many events are passed over at most before those that are wanted.
 const PASSED_OVER: usize = MARKED_EVERY + 1;
-/// How many bytes of events are read at once; what is read of one stream has no more than this either.
+/// How many bytes of events of the whole log are read at once.
 const BYTES_AT_ONCE: usize = 32 << 20;
 /// How many events the server looks through for one page of those that are wanted.
 const SEARCHED_AT_ONCE: u32 = 4_096;
@@ -228,7 +228,7 @@ impl Connection {
         let options = ReadAllOptions::default().position(from).max_count(limit.saturating_add(PASSED_OVER));
         let options = self.authenticated(options.filter(filter(prefixes)), ReadAllOptions::authenticated);
         let is_wanted = |raw: &Raw| raw.position > after && begins_with_one(&raw.name, prefixes);
-        let events = self.reading(&self.any, limit, is_wanted, |client| {
+        let events = self.reading(&self.any, (limit, BYTES_AT_ONCE), is_wanted, |client| {
             let options = options.clone();
             async move { client.read_all(&options).await }
         });
@@ -257,7 +257,7 @@ impl Connection {
         let options = ReadAllOptions::default().position(StreamPosition::End).backwards().max_count(limit);
         let options = self.authenticated(options.filter(filter(prefixes)), ReadAllOptions::authenticated);
         let is_wanted = |raw: &Raw| begins_with_one(&raw.name, prefixes);
-        let read = self.reading(&self.leader, limit, is_wanted, |client| {
+        let read = self.reading(&self.leader, (limit, usize::MAX), is_wanted, |client| {
             let options = options.clone();
             async move { client.read_all(&options).await }
         });
@@ -270,7 +270,7 @@ impl Connection {
         let options = self.authenticated(options, ReadAllOptions::authenticated);
         let read = self.reading(
             &self.any,
-            1,
+            (1, usize::MAX),
             |_| true,
             |client| {
                 let options = options.clone();
@@ -288,7 +288,7 @@ impl Connection {
         let (_, client) = self.any.client();
         let read = async {
             let stream = client.read_all(&options).await.map_err(|error| Trouble::of(&error))?;
-            collect(stream, 1, &|raw: &Raw| begins_with_one(&raw.name, prefixes)).await
+            collect(stream, (1, usize::MAX), &|raw: &Raw| begins_with_one(&raw.name, prefixes)).await
         };
         let read = timeout(PATIENCE, read).await;
         let found = read.map_err(|_| Trouble::Unknown("no answer in time".to_owned()))??;
@@ -306,7 +306,7 @@ impl Connection {
         let options = self.authenticated(options.requires_leader(true), ReadStreamOptions::authenticated);
         self.reading(
             &self.leader,
-            limit,
+            (limit, usize::MAX),
             |_| true,
             |client| {
                 let options = options.clone();
@@ -322,7 +322,7 @@ impl Connection {
         let options = self.authenticated(options.requires_leader(true), ReadStreamOptions::authenticated);
         let read = self.reading(
             &self.leader,
-            1,
+            (1, usize::MAX),
             |_| true,
             |client| {
                 let options = options.clone();
@@ -336,7 +336,7 @@ impl Connection {
     async fn reading<'c, F>(
         &'c self,
         renewable: &'c Renewable,
-        limit: usize,
+        limits: (usize, usize),
         is_wanted: impl Fn(&Raw) -> bool,
         read: impl Fn(Client) -> F,
     ) -> Result<Option<Vec<Raw>>, Trouble>
@@ -348,7 +348,7 @@ impl Connection {
         loop {
             let (generation, client) = renewable.client();
             let trouble = match timeout(PATIENCE, read(client)).await {
-                Ok(Ok(stream)) => match collect(stream, limit, &is_wanted).await {
+                Ok(Ok(stream)) => match collect(stream, limits, &is_wanted).await {
                     Ok(events) => return Ok(events),
                     Err(trouble) => trouble,
                 },
@@ -541,15 +541,16 @@ fn check_authorities(cluster: &Cluster) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Reads what is wanted up to a limit; what lies beyond is never asked for, since dropping the stream ends it.
+/// Reads what is wanted up to so many events and about so many bytes. What lies beyond is never asked for, since
+/// dropping the stream ends it. Whoever reads one stream takes fewer events for its end, so only events are counted there.
 async fn collect(
     mut stream: ReadStream,
-    limit: usize,
+    (limit, byte_limit): (usize, usize),
     is_wanted: &impl Fn(&Raw) -> bool,
 ) -> Result<Option<Vec<Raw>>, Trouble> {
     let mut events = Vec::new();
     let mut bytes = 0;
-    while events.len() < limit && bytes < BYTES_AT_ONCE {
+    while events.len() < limit && bytes < byte_limit {
         match timeout(PATIENCE, stream.next()).await {
             Ok(Ok(Some(event))) => {
                 let raw = Raw::of(event.get_original_event());

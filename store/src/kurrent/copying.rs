@@ -26,7 +26,7 @@ use crate::{
     copying::CopyError,
     folder::{Format, Joining, KEYS_FILE, LEDGER_KEY_FILE, LOG_FILE, WITH_LEDGER, write_format},
     keys::{Keys, mirror::WrappedKey, mirror::each_wrapped},
-    log_file::{LogFile, to_stored},
+    log_file::{INSERT, LogFile, to_stored},
     open_error::OpenError,
     options::Options,
     stored_log::StoredLog,
@@ -306,9 +306,7 @@ fn write(file: &mut LogFile, count: u64, events: &[StoredEvent]) -> rusqlite::Re
     let transaction = file.connection.transaction()?;
     for (event, position) in events.iter().zip(count + 1..) {
         let Stored { stream, revision, id, tag, occurred_at, .. } = event.as_stored();
-        let sql = "INSERT INTO events(position, stream, revision, id, tag, occurred_at, effective_at, recorded_at, \
-                   actor, subjects, metadata, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-        transaction.prepare_cached(sql)?.execute(params![
+        transaction.prepare_cached(INSERT)?.execute(params![
             to_stored(Position(position).0),
             stream,
             to_stored(revision),

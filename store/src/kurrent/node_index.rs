@@ -93,6 +93,11 @@ impl NodeIndex {
             Ok((false, _)) => tracing::warn!("the index belongs to another log; it is begun anew"),
             Err(error) => tracing::warn!(%error, "the index cannot be read; it is begun anew"),
         }
+        Self::begin_anew(path, log)
+    }
+
+    /// Removes the index and makes an empty one.
+    pub(super) fn begin_anew(path: &Path, log: Uuid) -> Result<Self, OpenError> {
         for suffix in ["", "-wal", "-shm"] {
             let mut file = path.as_os_str().to_owned();
             file.push(suffix);
