@@ -1,7 +1,11 @@
 //! The product, wired together: the folder, the log, the commands, the views and the tokens of one
 //! organisation.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use commands::Commands;
 use domain::{EventStore, Keyring};
@@ -11,6 +15,8 @@ use store::{DataFolder, Log, Options, Place};
 
 use crate::{tokens::Tokens, witness::Witness};
 
+/// How often a node looks at what the others have signed.
+const WATCHING: Duration = Duration::from_secs(1);
 /// About how many bytes an event takes in a cluster.
 const BYTES_OF_AN_EVENT: u64 = 800;
 
@@ -76,7 +82,7 @@ impl Rapport {
         let rapport =
             Arc::new(Self { folder, store, log, keyring, commands, views, ledger, witness, tokens });
         if rapport.log.standing().is_some() {
-            runtime.spawn(crate::witness::watch(Arc::downgrade(&rapport)));
+            runtime.spawn(watch_one_another(Arc::downgrade(&rapport)));
         }
         Ok(rapport)
     }
@@ -89,6 +95,17 @@ impl Rapport {
             (None, None) => "this node is reading the log for the first time since it was started".to_owned(),
             (None, Some(behind)) => format!("this node is {} seconds behind the log", behind.as_secs()),
         })
+    }
+}
+
+/// Says to the other nodes what is signed here, and looks at what they have signed, for as long as anybody is served.
+async fn watch_one_another(rapport: Weak<Rapport>) {
+    while let Some(rapport) = rapport.upgrade() {
+        let ledger = rapport.ledger.ledger();
+        rapport.log.announce(&ledger.signed().note);
+        rapport.witness.look(&rapport.log.peers(), ledger);
+        drop(rapport);
+        tokio::time::sleep(WATCHING).await;
     }
 }
 

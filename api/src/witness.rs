@@ -4,17 +4,12 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError, Weak},
-    time::Duration,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use ledger::checkpoint::Checkpoint;
+use ledger::{Ledger, checkpoint::Checkpoint};
+use store::Peer;
 use uuid::Uuid;
-
-use crate::rapport::Rapport;
-
-/// How often it looks.
-const EVERY: Duration = Duration::from_secs(1);
 
 /// What has come out so far.
 #[derive(Default)]
@@ -42,42 +37,42 @@ impl Witness {
         self.seen().agreed.values().min().copied()
     }
 
+    /// Holds what the living ones of the other nodes have signed against the ledger of this one.
+    pub fn look(&self, peers: &[Peer], ledger: &Ledger) {
+        let is_living = |node: &Uuid| peers.iter().any(|peer| peer.node == *node && peer.is_living);
+        self.seen().agreed.retain(|node, _| is_living(node));
+        for peer in peers.iter().filter(|peer| peer.is_living) {
+            let Some(note) = &peer.checkpoint else { continue };
+            match compare(ledger, note) {
+                Some(Ok(size)) => self.agree(peer.node, size),
+                Some(Err(why)) => self.disagree(peer.node, why),
+                // It has signed more than this node has read: the next time.
+                None => {}
+            }
+        }
+    }
+
+    fn agree(&self, node: Uuid, size: u64) {
+        let mut seen = self.seen();
+        let agreed = seen.agreed.entry(node).or_default();
+        *agreed = size.max(*agreed);
+    }
+
+    /// Whoever has once disagreed stays named until somebody has looked and started this node again.
+    fn disagree(&self, node: Uuid, why: String) {
+        self.seen().disagreeing.entry(node).or_insert_with(|| {
+            tracing::error!(%node, why, "another node has signed another log: find out which of the two is right");
+            why
+        });
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Says to the others what is signed here, and looks at what they have signed, for as long as anybody is served.
-pub(crate) async fn watch(rapport: Weak<Rapport>) {
-    while let Some(rapport) = rapport.upgrade() {
-        rapport.log.announce(&rapport.ledger.ledger().signed().note);
-        look(&rapport);
-        drop(rapport);
-        tokio::time::sleep(EVERY).await;
-    }
-}
-
-fn look(rapport: &Rapport) {
-    let peers = rapport.log.peers();
-    {
-        let mut seen = rapport.witness.seen();
-        let is_living = |node: &Uuid| peers.iter().any(|peer| peer.node == *node && peer.is_living);
-        seen.agreed.retain(|node, _| is_living(node));
-    }
-    for peer in peers.iter().filter(|peer| peer.is_living) {
-        let Some(note) = &peer.checkpoint else { continue };
-        match compare(rapport, note) {
-            Some(Ok(size)) => agree(&rapport.witness, peer.node, size),
-            Some(Err(why)) => disagree(&rapport.witness, peer.node, why),
-            // It has signed more than this node has read: the next time.
-            None => {}
-        }
-    }
-}
-
 /// Whether a checkpoint is that of the log that this node reads; nothing where this node has not signed as much yet.
-fn compare(rapport: &Rapport, note: &str) -> Option<Result<u64, String>> {
-    let ledger = rapport.ledger.ledger();
+fn compare(ledger: &Ledger, note: &str) -> Option<Result<u64, String>> {
     let checkpoint = match Checkpoint::open(note, &ledger.key()) {
         Ok(checkpoint) => checkpoint,
         Err(error) => return Some(Err(format!("its checkpoint cannot be relied on: {error}"))),
@@ -93,19 +88,4 @@ fn compare(rapport: &Rapport, note: &str) -> Option<Result<u64, String>> {
         Ok(_) => Some(Err(format!("of the first {size} events it has read others than this node"))),
         Err(error) => Some(Err(error.to_string())),
     }
-}
-
-fn agree(witness: &Witness, node: Uuid, size: u64) {
-    let mut seen = witness.seen();
-    let agreed = seen.agreed.entry(node).or_default();
-    *agreed = size.max(*agreed);
-}
-
-/// Whoever has once disagreed stays named until somebody has looked and started this node again.
-fn disagree(witness: &Witness, node: Uuid, why: String) {
-    let mut seen = witness.seen();
-    seen.disagreeing.entry(node).or_insert_with(|| {
-        tracing::error!(%node, why, "another node has signed another log: find out which of the two is right");
-        why
-    });
 }

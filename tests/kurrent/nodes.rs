@@ -183,6 +183,13 @@ fn check_agreement(club: &Club, nodes: &[Served]) {
         until(&mut client, &Ask::get("/metrics"), |reply| reply.text().contains("rapport_nodes_living 3"));
         let ready = client.ask(&Ask::get("/health/ready")).unwrap().good().json();
         assert_eq!(ready["disagreeing"], json!([]), "{ready}");
+        until(&mut client, &Ask::get("/metrics"), |reply| {
+            let agreed = reply
+                .text()
+                .lines()
+                .find_map(|line| line.strip_prefix("rapport_ledger_agreed_events ")?.parse().ok());
+            agreed.is_some_and(|agreed: u64| agreed > 0)
+        });
     }
     assert!(notes.iter().all(|note| *note == notes[0]), "{notes:?}");
 }

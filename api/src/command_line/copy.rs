@@ -26,9 +26,9 @@ pub(super) struct Copy {
 
 const EXAMPLES: &str = "\
 Examples:
-  rapport copy --from ./rapport-data --to esdb://db1:2113,db2:2113,db3:2113 --store-credentials db.txt
-  rapport serve --data ./node-1 --store esdb://db1:2113,db2:2113,db3:2113 --secrets ./rapport-data
-  rapport copy --from esdb://db1:2113 --to ./back-home --secrets ./node-1
+  rapport copy --from ./rapport-data --to esdb://db1,db2,db3 --store-credentials db.txt
+  rapport serve --data ./node-1 --store esdb://db1,db2,db3 --secrets ./rapport-data
+  rapport copy --from esdb://db1,db2,db3 --to ./back-home --secrets ./node-1
 
 The secrets never go into the cluster: each node takes them from where --secrets says.";
 

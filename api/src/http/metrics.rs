@@ -83,6 +83,8 @@ pub(super) async fn metrics(State(app): State<App>, caller: Caller) -> Result<Re
         metrics::gauge!("rapport_nodes_living").set(living as f64 + 1.0);
         let disagreeing = app.rapport.witness.disagreeing().len();
         metrics::gauge!("rapport_ledger_disagreements").set(disagreeing as f64);
+        let agreed = app.rapport.witness.agreed().unwrap_or_default();
+        metrics::gauge!("rapport_ledger_agreed_events").set(agreed as f64);
     }
     let text = recorder().map(PrometheusHandle::render).unwrap_or_default();
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
