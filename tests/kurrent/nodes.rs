@@ -180,6 +180,9 @@ fn check_agreement(club: &Club, nodes: &[Served]) {
         client.ask(&Ask::new("POST", "/upkeep/checkpoint", "")).unwrap().good();
         let note = client.ask(&Ask::get("/ledger/checkpoint")).unwrap().good().text();
         notes.push(note.lines().take(3).map(str::to_owned).collect::<Vec<_>>());
+    }
+    for served in nodes {
+        let mut client = club.connect(served);
         until(&mut client, &Ask::get("/metrics"), |reply| reply.text().contains("rapport_nodes_living 3"));
         let ready = client.ask(&Ask::get("/health/ready")).unwrap().good().json();
         assert_eq!(ready["disagreeing"], json!([]), "{ready}");
