@@ -105,6 +105,8 @@ pub struct Keys {
     pub(crate) rotating: Mutex<()>,
     pub(crate) ending: AtomicBool,
     erasures: AtomicU64,
+    /// How often a key that waited was given up for that of another node.
+    given_up: AtomicU64,
 }
 
 /// How it stands with the keys of one contact, and with the copies of them that somebody may have.
@@ -199,6 +201,7 @@ impl Keys {
             rotating: Mutex::new(()),
             ending: AtomicBool::new(false),
             erasures: AtomicU64::new(0),
+            given_up: AtomicU64::new(0),
         })
     }
 
@@ -296,6 +299,12 @@ impl Keys {
     /// A number that changes with every erasure.
     pub(crate) fn erasures(&self) -> u64 {
         self.erasures.load(Ordering::Acquire)
+    }
+
+    /// A number that changes whenever a key that waited is given up for that of another node. What was sealed before it
+    /// changed may be sealed with a key that nobody keeps, and is sealed again.
+    pub(crate) fn given_up(&self) -> u64 {
+        self.given_up.load(Ordering::Acquire)
     }
 
     pub(crate) fn note_erasure(&self) {

@@ -36,6 +36,12 @@ pub(crate) struct Prepared {
         expect(dead_code, reason = "only the nodes of a cluster hand keys on")
     )]
     pub(crate) sealed_with: Vec<KeyName>,
+    /// What [`Keys::given_up`] said before it was sealed.
+    #[cfg_attr(
+        not(feature = "kurrentdb"),
+        expect(dead_code, reason = "only among the nodes of a cluster is a key given up")
+    )]
+    pub(crate) sealed_at: u64,
 }
 
 /// One event, as it will be written.
@@ -50,7 +56,7 @@ pub(crate) struct PreparedEvent {
 
 impl Prepared {
     pub(crate) fn new(append: &Append, keys: &Keys) -> Result<Self, AppendError> {
-        let mut sealed_with = Vec::new();
+        let (sealed_at, mut sealed_with) = (keys.given_up(), Vec::new());
         let events: Result<Vec<_>, _> = append
             .events
             .iter()
@@ -76,6 +82,7 @@ impl Prepared {
             kept: append.kept.clone(),
             size,
             sealed_with,
+            sealed_at,
         })
     }
 

@@ -2,7 +2,7 @@
 //! keeps in the order of the log. A key that a node draws waits until it stands in the cluster; where another node was
 //! faster, that one's key counts.
 
-use std::{collections::HashSet, path::Path};
+use std::{collections::HashSet, path::Path, sync::atomic::Ordering};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD};
 use domain::{ContactId, Forgotten};
@@ -89,6 +89,7 @@ impl Keys {
             let waited = lookup.pending.remove(&name);
             if waited.is_some_and(|waited| key.bytes().is_ok_and(|bytes| bytes != waited.wrapped)) {
                 self.cache.remove(&name);
+                self.given_up.fetch_add(1, Ordering::AcqRel);
             }
         }
         Ok(of_erased)

@@ -13,7 +13,7 @@ use std::{
 
 use domain::{Answer, Append, AppendError, CommandKey, KeyedAnswer, StreamId};
 use futures::{StreamExt as _, stream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use uuid::Uuid;
 
 use super::{
@@ -30,8 +30,9 @@ use crate::{
     tail::Head,
 };
 
-/// How many appends may wait, and how long for a place among them.
+/// How many appends may wait, how many bytes, and how long for a place among them.
 const WAITING: usize = 4_096;
+const WAITING_BYTES: usize = 64 << 20;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How many calls are under way at a time: a server takes a hundred on one connection, and more would wait unseen.
 const UNDER_WAY: usize = 80;
@@ -44,7 +45,7 @@ const EVENTS_PER_CALL: usize = 500;
 /// How often an append is tried whose answer was lost.
 const TRIES: usize = 8;
 /// How often keys are drawn anew because another node was faster.
-const DRAWS: usize = 4;
+const DRAWS: usize = 16;
 /// How many keys of one call are shared at a time.
 const KEYS_AT_ONCE: usize = 4;
 /// How long whoever erases waits until it has been carried out here.
@@ -60,20 +61,18 @@ pub(super) struct Appending {
     claimed: Mutex<HashSet<CommandKey>>,
     unclaimed: Notify,
     places: Arc<Semaphore>,
+    /// Bytes.
+    room: Arc<Semaphore>,
     calls: Semaphore,
 }
 
-/// One append that waits.
+/// One append that waits, sealed by its caller. It is sealed again where another node was faster with a key.
 struct Waiting {
     append: Append,
+    prepared: Prepared,
     reply: oneshot::Sender<Outcome>,
     _place: OwnedSemaphorePermit,
-}
-
-/// An append on its way, sealed.
-struct Member {
-    waiting: Waiting,
-    prepared: Prepared,
+    _room: OwnedSemaphorePermit,
 }
 
 impl Appending {
@@ -84,6 +83,7 @@ impl Appending {
             claimed: Mutex::default(),
             unclaimed: Notify::new(),
             places: Arc::new(Semaphore::new(WAITING)),
+            room: Arc::new(Semaphore::new(WAITING_BYTES)),
             calls: Semaphore::new(UNDER_WAY),
         }
     }
@@ -99,15 +99,27 @@ impl Appending {
         if let Some(trouble) = self.node.stands_still() {
             return Err(AppendError::Unavailable(trouble));
         }
-        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned());
+        let prepared = Prepared::new(&append, &self.node.keys)?;
+        let size = u32::try_from(prepared.size).unwrap_or(u32::MAX);
+        let waiting = async {
+            let place = Arc::clone(&self.places).acquire_owned().await?;
+            Ok::<_, AcquireError>((place, Arc::clone(&self.room).acquire_many_owned(size).await?))
+        };
         let full = || AppendError::Unavailable("too many commands wait".to_owned());
-        let place = place.await.map_err(|_| full())?.map_err(|_| full())?;
+        let waiting = tokio::time::timeout(PATIENCE, waiting).await.map_err(|_| full())?;
+        let (place, room) = waiting.map_err(|_| full())?;
         let (reply, answer) = oneshot::channel();
         let stream = append.stream;
         let is_first = {
             let mut lanes = self.lanes();
             let is_first = !lanes.contains_key(&stream);
-            lanes.entry(stream).or_default().push_back(Waiting { append, reply, _place: place });
+            lanes.entry(stream).or_default().push_back(Waiting {
+                append,
+                prepared,
+                reply,
+                _place: place,
+                _room: room,
+            });
             is_first
         };
         if is_first {
@@ -180,31 +192,19 @@ impl Appending {
     }
 
     /// The first, and those behind it that follow on it, as far as one call can hold them.
-    fn group(&self, lane: &Lane<'_>, first: Waiting) -> (Vec<Member>, Vec<Claim<'_>>) {
-        let (mut group, mut claims): (Vec<Member>, Vec<Claim<'_>>) = (Vec::new(), Vec::new());
+    fn group(&self, lane: &Lane<'_>, first: Waiting) -> (Vec<Waiting>, Vec<Claim<'_>>) {
+        let (mut group, mut claims): (Vec<Waiting>, Vec<Claim<'_>>) = (Vec::new(), Vec::new());
         let (mut next, mut bytes, mut events, mut waiting) = (first.append.expected, 0, 0, Some(first));
         while let Some(member) = waiting.take() {
-            match Prepared::new(&member.append, &self.node.keys) {
-                Ok(prepared) if group.is_empty() || bytes + prepared.size <= SHARED_CALL => {
-                    next += prepared.events.len() as u64;
-                    events += prepared.events.len();
-                    bytes += prepared.size;
-                    group.push(Member { waiting: member, prepared });
-                }
-                Ok(_) => {
-                    lane.put_back(member);
-                    break;
-                }
-                Err(error) => {
-                    // Those behind it counted on it.
-                    reply(member, Err(error));
-                    break;
-                }
-            }
+            next += member.prepared.events.len() as u64;
+            events += member.prepared.events.len();
+            bytes += member.prepared.size;
+            group.push(member);
             waiting = lane.next_if(|behind| {
-                let fits = behind.expected == next && !behind.events.is_empty();
-                fits && events + behind.events.len() <= EVENTS_PER_CALL
-                    && self.claim_at_once(behind, &mut claims)
+                let follows = behind.append.expected == next && !behind.append.events.is_empty();
+                let fits = events + behind.prepared.events.len() <= EVENTS_PER_CALL
+                    && bytes + behind.prepared.size <= SHARED_CALL;
+                follows && fits && self.claim_at_once(&behind.append, &mut claims)
             });
         }
         (group, claims)
@@ -237,9 +237,9 @@ impl Appending {
     }
 
     /// Sends a group in one call, and answers every member.
-    async fn send(&self, mut group: Vec<Member>, head: Head) {
+    async fn send(&self, mut group: Vec<Waiting>, head: Head) {
         let Some(first) = group.first() else { return };
-        let (stream, expected) = (first.waiting.append.stream, first.waiting.append.expected);
+        let (stream, expected) = (first.append.stream, first.append.expected);
         if let Err(error) = self.share_keys(&mut group).await {
             return refuse(group, &error);
         }
@@ -263,23 +263,24 @@ impl Appending {
 
     /// Sees to it that the keys that a group is sealed with stand in the cluster before it does. Where another node
     /// was faster with one of them, what was sealed with the other one is sealed again.
-    async fn share_keys(&self, group: &mut [Member]) -> Result<(), AppendError> {
+    async fn share_keys(&self, group: &mut [Waiting]) -> Result<(), AppendError> {
         for _ in 0..DRAWS {
+            for member in group.iter_mut() {
+                if member.prepared.sealed_at != self.node.keys.given_up() {
+                    member.prepared = Prepared::new(&member.append, &self.node.keys)?;
+                }
+            }
             let names: Vec<_> =
                 group.iter().flat_map(|member| member.prepared.sealed_with.iter().copied()).collect();
             let waiting = self.node.keys.waiting(&names);
-            if waiting.is_empty() {
-                return Ok(());
-            }
             let shared = stream::iter(waiting).map(|key| async move { self.share_key(&key).await });
             let shared: Vec<Result<bool, AppendError>> =
                 shared.buffer_unordered(KEYS_AT_ONCE).collect().await;
-            let ours = shared.into_iter().collect::<Result<Vec<_>, _>>()?;
-            if ours.into_iter().all(|is_ours| is_ours) {
+            let ours = shared.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().all(|is_ours| is_ours);
+            // None of its keys waits any more, so none can be given up any more.
+            let sealed_at = |member: &Waiting| member.prepared.sealed_at == self.node.keys.given_up();
+            if ours && group.iter().all(sealed_at) {
                 return Ok(());
-            }
-            for member in group.iter_mut() {
-                member.prepared = Prepared::new(&member.waiting.append, &self.node.keys)?;
             }
         }
         Err(AppendError::Unavailable("other nodes keep drawing the same keys".to_owned()))
@@ -381,7 +382,7 @@ impl Appending {
     }
 
     /// Takes note of what stands now, and answers.
-    async fn done(&self, group: Vec<Member>, proposed: Proposal, positions: &[u64]) {
+    async fn done(&self, group: Vec<Waiting>, proposed: Proposal, positions: &[u64]) {
         let node = &self.node;
         for event in &proposed.events {
             node.own.insert(event.id, ());
@@ -408,7 +409,7 @@ impl Appending {
             } else {
                 Ok(())
             };
-            reply(member.waiting, outcome.map(|()| answer));
+            reply(member, outcome.map(|()| answer));
         }
     }
 
@@ -473,17 +474,11 @@ impl Lane<'_> {
         next
     }
 
-    fn next_if(&self, is_so: impl FnOnce(&Append) -> bool) -> Option<Waiting> {
+    fn next_if(&self, is_so: impl FnOnce(&Waiting) -> bool) -> Option<Waiting> {
         let mut lanes = self.appending.lanes();
         let lane = lanes.get_mut(&self.stream)?;
-        let is_wanted = lane.front().is_some_and(|waiting| is_so(&waiting.append));
+        let is_wanted = lane.front().is_some_and(is_so);
         if is_wanted { lane.pop_front() } else { None }
-    }
-}
-
-impl Lane<'_> {
-    fn put_back(&self, waiting: Waiting) {
-        self.appending.lanes().entry(self.stream).or_default().push_front(waiting);
     }
 }
 
@@ -517,9 +512,9 @@ struct Proposal {
 }
 
 impl Proposal {
-    fn of(group: &[Member], head: Head, recorded_at: i64) -> Result<Self, AppendError> {
+    fn of(group: &[Waiting], head: Head, recorded_at: i64) -> Result<Self, AppendError> {
         let (mut events, mut effective_at) = (Vec::new(), head.effective_at);
-        for Member { prepared, .. } in group {
+        for Waiting { prepared, .. } in group {
             effective_at = effective_at.max(prepared.occurred_at.unwrap_or(recorded_at));
             let ids = || prepared.events.iter().map(|event| (event.id.0, event.tag.clone())).collect();
             let mut ends =
@@ -566,16 +561,16 @@ fn reply(waiting: Waiting, outcome: Outcome) {
     let _ = waiting.reply.send(outcome);
 }
 
-fn refuse(group: Vec<Member>, error: &AppendError) {
+fn refuse(group: Vec<Waiting>, error: &AppendError) {
     for member in group {
-        reply(member.waiting, Err(error.clone()));
+        reply(member, Err(error.clone()));
     }
 }
 
-fn refuse_revisions(group: Vec<Member>, actual: u64) {
+fn refuse_revisions(group: Vec<Waiting>, actual: u64) {
     for member in group {
-        let expected = member.waiting.append.expected;
-        reply(member.waiting, Err(AppendError::WrongRevision { expected, actual }));
+        let expected = member.append.expected;
+        reply(member, Err(AppendError::WrongRevision { expected, actual }));
     }
 }
 
