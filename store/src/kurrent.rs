@@ -102,7 +102,7 @@ impl KurrentStore {
         let names = Names::new(cluster.prefix());
         let connection = Arc::new(Connection::open(cluster.clone()).await?);
         let opening = Opening { connection: &connection, names: &names, secrets: secrets.as_deref() };
-        let Found { log, epochs } = opening.open(&joining, None).await?;
+        let Found { log, epochs } = opening.open(joining.path(), joining.log_id(), None).await?;
         let folder = joining.finish(log)?;
         let keys = Arc::new(Keys::open_copy(folder.path(), &options, epochs)?);
         let (index, reach) = open_index(&folder, &keys)?;
@@ -312,7 +312,7 @@ async fn hear_others(node: &Node) {
     node.peers.send_modify(|known| {
         for raw in said.iter().rev().filter(|raw| raw.tag == ANNOUNCED) {
             if let Ok(announcement) = serde_json::from_slice::<Announcement>(&raw.data) {
-                let peer = peers::Peer::of(announcement, now);
+                let peer = peers::Peer::heard_of(announcement, now);
                 known.insert(peer.node, peer);
             }
         }

@@ -16,15 +16,15 @@ use super::{
     connection::{Connection, Expected, Proposed, Raw, Session, Trouble},
     document,
     envelope::{StoredEvent, propose},
-    epochs::read_epochs,
-    identity::{Found, Opening},
+    identity::Opening,
     names::{Holds, Names},
     tracker::KEY_TAGS,
 };
 use crate::{
     cluster::Cluster,
     copying::CopyError,
-    folder::{Format, Joining, KEYS_FILE, LEDGER_KEY_FILE, LOG_FILE, WITH_LEDGER, write_format},
+    epochs,
+    folder::{Format, Joining, KEYS_FILE, LEDGER_KEY_FILE, LOG_FILE, WITH_LEDGER, exists, write_format},
     keys::{Keys, mirror::WrappedKey, mirror::each_wrapped},
     log_file::{INSERT, LogFile, to_stored},
     open_error::OpenError,
@@ -39,8 +39,6 @@ const JOINED_BYTES: usize = 700 << 10;
 const AHEAD: usize = 64;
 /// How many keys are on their way at a time. They have no order among themselves.
 const KEYS_AT_ONCE: usize = 48;
-/// What a folder is called in which the secrets lie for as long as a log is copied out of it.
-const BESIDE: &str = "copying.unfinished";
 /// In a folder that is being copied into: which log it will hold.
 const MARK: &str = "copying.log";
 
@@ -89,16 +87,24 @@ pub(crate) async fn into_cluster(
 }
 
 /// Begins the log in the cluster under its own id, or finds it there.
-async fn begin(connection: &Connection, names: &Names, from: &Path, id: Uuid) -> Result<Found, CopyError> {
-    let beside = from.join(BESIDE);
-    let opened = async {
-        let joining = Joining::begin(&beside)?;
-        Opening { connection, names, secrets: Some(from) }.open(&joining, Some(id)).await
-    };
-    let opened = opened.await;
-    // The secrets lie in the folder itself; these are copies.
-    fs::remove_dir_all(&beside).map_err(OpenError::io(&beside))?;
-    Ok(opened?)
+async fn begin(connection: &Connection, names: &Names, from: &Path, id: Uuid) -> Result<(), CopyError> {
+    let opening = Opening { connection, names, secrets: None };
+    if let Some(identity) = opening.read_identity().await?
+        && identity.log == id
+    {
+        let (_, _, known) = opening.epochs(&identity).await?;
+        for (epoch, _) in known {
+            if !exists(&epochs::file(from, epoch))? {
+                return Err(CopyError::Source(
+                    "its keys have begun a new epoch since the copy was begun, and the cluster still has the old one: \
+                     copy into an empty cluster, or under another --store-prefix"
+                        .to_owned(),
+                ));
+            }
+        }
+    }
+    opening.open(from, Some(id), Some(id)).await?;
+    Ok(())
 }
 
 /// A key goes before the first event that is sealed with it; all of them go first.
@@ -242,9 +248,8 @@ pub(crate) async fn out_of_cluster(
     let log = ClusterLog::open(from).await?;
     let joining = Joining::begin_copy(to, MARK, log.log_id())?;
     let opening = Opening { connection: &log.connection, names: &log.names, secrets: Some(secrets) };
-    opening.take_all(joining.path()).await?;
-    let epochs = log.connection.read_stream(&log.names.epochs(), 0, 10_000).await?.unwrap_or_default();
-    let (oldest, current, _) = read_epochs(&epochs);
+    let identity = opening.read_identity().await?.ok_or(CopyError::Foreign)?;
+    let (oldest, current) = opening.take_all(joining.path(), &identity).await?;
     let keys = Keys::open_copy(to, &Options::default(), (oldest, current))?;
     let mut file = LogFile::open(&to.join(LOG_FILE), log.log_id(), &Options::default())?;
     let (mut count, after) = reached(&log, &file).await?;

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     epochs,
-    folder::{draw_if_missing, draw_once, exists, read_secret, write_durably},
+    folder::{LOG_FILE, draw_if_missing, draw_once, exists, read_secret, write_durably},
     keys::{KeyError, mirror::WrappedKey},
     rotation::Rotated,
 };
@@ -126,23 +126,24 @@ pub(super) fn fingerprint(file: &Path, secret: &[u8; 32]) -> String {
     digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The oldest epoch that has not ended, the current one, and by which the keys of all that have begun are known.
-pub(super) fn read_epochs(events: &[Raw]) -> (u32, u32, Vec<(u32, String)>) {
-    let (mut oldest, mut current, mut known) = (1, 1, Vec::new());
+/// The oldest epoch that has not ended, the current one, and by which the keys of all of them are known: those that
+/// there were at the beginning, and those that have begun and ended since.
+pub(super) fn read_epochs(first: &[(u32, String)], events: &[Raw]) -> (u32, u32, Vec<(u32, String)>) {
+    let (mut known, mut oldest) = (first.to_vec(), first.iter().map(|(epoch, _)| *epoch).min().unwrap_or(1));
     for notice in events.iter().filter_map(EpochNotice::of) {
         if notice.has_ended_others {
             oldest = oldest.max(notice.said.epoch);
         } else {
-            current = current.max(notice.said.epoch);
             known.push((notice.said.epoch, notice.said.fingerprint));
         }
     }
     known.retain(|(epoch, _)| *epoch >= oldest);
+    let current = known.iter().map(|(epoch, _)| *epoch).max().unwrap_or(oldest);
     (oldest, current, known)
 }
 
 /// The notice that an epoch has begun.
-pub(super) fn begun(epoch: u32, key_file: &Path, key: &[u8; 32]) -> Result<Proposed, Trouble> {
+fn begun(epoch: u32, key_file: &Path, key: &[u8; 32]) -> Result<Proposed, Trouble> {
     let said = Said { epoch, fingerprint: fingerprint(key_file, key) };
     Proposed::of(peers::random(), BEGUN, &said)
 }
@@ -156,7 +157,7 @@ pub(super) async fn rotate(
     let (oldest, current) = *node.epochs.borrow();
     // One that was begun and not brought to its end is brought to its end first, and that is all.
     let epoch = if oldest < current { current } else { begin(node, current + 1).await? };
-    wait_for_all(node, &format!("use epoch {epoch}"), |peer| peer.epochs.1 >= epoch).await?;
+    wait_for_all(node, &format!("use epoch {epoch}"), PATIENCE, |peer| peer.current >= epoch).await?;
     let rewrapped = wrap_anew(node, epoch, &mut progress).await?;
     end_before(node, epoch).await?;
     Ok(Rotated { epoch, rewrapped })
@@ -165,21 +166,20 @@ pub(super) async fn rotate(
 async fn begin(node: &Arc<Node>, epoch: u32) -> Result<u32, KeyError> {
     let file = epochs::file(&node.folder, epoch);
     draw(node, &file, epoch)?;
+    let own = fingerprint(&file, &*read_secret(&file).map_err(Box::new)?);
     node.announce.notify_one();
-    wait_for_all(node, &format!("have {}", file.file_name().unwrap_or_default().display()), |peer| {
-        peer.epochs.0.contains(&epoch)
-    })
-    .await
-    .or_else(|_| {
-        let lacking = others(node).filter(|peer| !peer.epochs.0.contains(&epoch)).map(|peer| peer.node.to_string());
+    let has_it = |peer: &Peer| peer.epochs.contains(&(epoch, own.clone()));
+    if wait_for_all(node, "have the key of the epoch", PATIENCE / 12, has_it).await.is_err() {
+        let lacking = others(node).filter(|peer| !has_it(peer)).map(|peer| peer.node.to_string());
         let lacking = lacking.collect::<Vec<_>>().join(", ");
-        let message = format!(
-            "the key of epoch {epoch} lies in {} and is not on every node yet: copy it into the folders of {lacking}, and \
-             begin the epoch again",
-            file.display()
-        );
-        if lacking.is_empty() { Ok(()) } else { Err(KeyError::Cluster(message)) }
-    })?;
+        if !lacking.is_empty() {
+            return Err(KeyError::Cluster(format!(
+                "the key of epoch {epoch} lies in {} and is not on every node yet: copy it into the folders of {lacking}, \
+                 and begin the epoch again; a node that has ended since counts as living for a while",
+                file.display()
+            )));
+        }
+    }
     let key = read_secret(&file).map_err(Box::new)?;
     let notice = begun(epoch, &file, &key)?;
     let held = node.connection.last_of(&node.names.epochs()).await?.map_or(0, |last| last.revision + 1);
@@ -202,6 +202,20 @@ async fn begin(node: &Arc<Node>, epoch: u32) -> Result<u32, KeyError> {
 /// Draws the key of an epoch where all nodes look for it, if that is a place to which this node may write, so that two
 /// that do so at the same moment take the same one.
 fn draw(node: &Node, file: &Path, epoch: u32) -> Result<(), KeyError> {
+    if !exists(file).map_err(Box::new)? {
+        // It may have been drawn on another node already, when the epoch was to begin there.
+        let drawn = others(node).find(|peer| peer.epochs.iter().any(|(other, _)| *other == epoch));
+        if let Some(peer) = drawn
+            && take_key(&node.folder, node.secrets.as_deref(), epoch).is_err()
+        {
+            return Err(KeyError::Cluster(format!(
+                "the key of epoch {epoch} has been drawn on the node {}: copy it from there into {}, or begin the epoch \
+                 there",
+                peer.node,
+                node.folder.display()
+            )));
+        }
+    }
     if let Some(secrets) = &node.secrets
         && let Err(error) = draw_once(&epochs::file(secrets, epoch))
     {
@@ -225,9 +239,13 @@ impl From<Trouble> for KeyError {
 }
 
 /// Waits until every other living node says so.
-async fn wait_for_all(node: &Node, what: &str, is_so: impl Fn(&Peer) -> bool) -> Result<(), KeyError> {
+async fn wait_for_all(
+    node: &Node,
+    what: &str,
+    patience: Duration,
+    is_so: impl Fn(&Peer) -> bool,
+) -> Result<(), KeyError> {
     let begun = Instant::now();
-    let patience = if what.starts_with("have") { PATIENCE / 12 } else { PATIENCE };
     loop {
         let waiting: Vec<String> =
             others(node).filter(|peer| !is_so(peer)).map(|peer| peer.node.to_string()).collect();
@@ -313,8 +331,14 @@ async fn end_before(node: &Arc<Node>, epoch: u32) -> Result<(), KeyError> {
     Ok(())
 }
 
-/// Where the secrets lie, old keys go as well.
+/// Where the secrets lie, old keys go as well; but a folder that holds more than secrets needs them for what it holds.
 fn remove_old(secrets: &Path, epoch: u32) {
+    if exists(&secrets.join(LOG_FILE)).unwrap_or(true) {
+        tracing::warn!(
+            "the folder of the secrets holds a log, whose keys were left as they are: remove it when it is of no use"
+        );
+        return;
+    }
     if fs::metadata(secrets).is_ok()
         && let Err(error) = epochs::destroy_before(secrets, epoch)
     {

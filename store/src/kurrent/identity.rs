@@ -1,7 +1,10 @@
 //! The first event of a log in a cluster says what log it is, and by which its secrets are known again. Whoever opens
 //! the log checks both, so that no node writes into the log of somebody else, or seals with a key that no other has.
 
-use std::path::Path;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use domain::Kind;
 use serde::{Deserialize, Serialize};
@@ -9,16 +12,14 @@ use uuid::Uuid;
 
 use super::{
     connection::{Connection, Expected, Proposed, Raw, Trouble},
-    epochs::{self, fingerprint, read_epochs},
+    epochs::{fingerprint, read_epochs},
     names::Names,
     peers::random,
     tracker::{Kinds, refuse_newer},
 };
 use crate::{
-    epochs::file as epoch_file,
-    folder::{
-        Joining, LEDGER_KEY_FILE, SECRET_FILE, draw_if_missing, draw_once, exists, read_secret, write_durably,
-    },
+    epochs::{file as epoch_file, files as epoch_files},
+    folder::{LEDGER_KEY_FILE, SECRET_FILE, draw_once, exists, read_secret, write_durably},
     open_error::OpenError,
 };
 
@@ -40,6 +41,8 @@ pub(super) struct Identity {
     kinds: Vec<String>,
     /// File and fingerprint of each secret.
     secrets: Vec<(String, String)>,
+    /// Number and fingerprint of each epoch that there was when the log was begun here.
+    epochs: Vec<(u32, String)>,
 }
 
 /// How the log in the cluster is to be opened.
@@ -58,23 +61,32 @@ pub(super) struct Found {
 
 impl Opening<'_> {
     /// Finds the log, or begins it where the cluster has none, under an id where one is given. Afterwards the folder
-    /// holds the secrets of the log.
-    pub(super) async fn open(&self, folder: &Joining, id: Option<Uuid>) -> Result<Found, OpenError> {
+    /// holds the secrets of the log. `belongs_to` is the log that the folder belongs to already.
+    pub(super) async fn open(
+        &self,
+        folder: &Path,
+        belongs_to: Option<Uuid>,
+        id: Option<Uuid>,
+    ) -> Result<Found, OpenError> {
         let identity = match self.read_identity().await? {
             Some(identity) => identity,
-            None => self.create(folder, id).await?,
-        };
-        for expected in [folder.log_id(), id].into_iter().flatten() {
-            if expected != identity.log {
+            None if belongs_to.is_some() && id.is_none() => {
                 return Err(self.connection.cannot(format!(
-                    "it holds the log {}, and the folder {} belongs to the log {expected}",
-                    identity.log,
-                    folder.path().display()
+                    "there is no log in it, and the folder {} belongs to one: is it the right cluster, and the right \
+                     prefix?",
+                    folder.display()
                 )));
             }
+            None => self.create(folder, id).await?,
+        };
+        if let Some(expected) = belongs_to.or(id).filter(|expected| *expected != identity.log) {
+            return Err(self.connection.cannot(format!(
+                "it holds the log {}, and the folder {} belongs to the log {expected}",
+                identity.log,
+                folder.display()
+            )));
         }
-        self.take_secrets(folder.path(), &identity)?;
-        let epochs = self.take_epoch_keys(folder.path()).await?;
+        let epochs = self.take_all(folder, &identity).await?;
         self.add_kinds(&identity).await?;
         Ok(Found { log: identity.log, epochs })
     }
@@ -103,118 +115,105 @@ impl Opening<'_> {
         self.connection.cannot(trouble.to_string())
     }
 
-    /// Begins the log. Where two nodes do so at once, one of them is first, and the other finds what it has begun.
-    async fn create(&self, folder: &Joining, id: Option<Uuid>) -> Result<Identity, OpenError> {
-        if folder.log_id().is_some() {
-            let reason = format!(
-                "there is no log in it, and the folder {} belongs to one: is it the right cluster, and the right prefix?",
-                folder.path().display()
-            );
-            return Err(self.connection.cannot(reason));
-        }
-        let mut fingerprints = Vec::new();
+    /// Begins the log. Where two nodes do so at once, one append decides which of them has, and the other finds what it
+    /// has begun and keeps nothing that it has drawn itself.
+    async fn create(&self, folder: &Path, id: Option<Uuid>) -> Result<Identity, OpenError> {
+        let (mut secrets, mut drawn) = (Vec::new(), Vec::new());
         for name in SECRETS {
-            let file = folder.path().join(name);
-            self.draw_secret(&file)?;
-            fingerprints.push(((*name).to_owned(), fingerprint(&file, &*read_secret(&file)?)));
+            secrets.push(((*name).to_owned(), self.draw(folder, name, &mut drawn)?));
         }
-        let (oldest, current) = self.epochs_given(folder)?;
-        let events = (oldest..=current).map(|epoch| {
-            let file = epoch_file(folder.path(), epoch);
-            let key = read_secret(&file)?;
-            epochs::begun(epoch, &file, &key).map_err(|trouble| self.failed(&trouble))
-        });
-        let events = events.collect::<Result<Vec<_>, OpenError>>()?;
-        let identity = Identity {
-            format: FORMAT,
-            log: id.unwrap_or_else(random),
-            kinds: kinds(),
-            secrets: fingerprints,
-        };
+        let mut epochs = Vec::new();
+        for epoch in self.epochs_given(folder)? {
+            let file = epoch_file(folder, epoch);
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            epochs.push((epoch, self.draw(folder, &name, &mut drawn)?));
+        }
+        let identity =
+            Identity { format: FORMAT, log: id.unwrap_or_else(random), kinds: kinds(), secrets, epochs };
         let first = Proposed::of(random(), CREATED, &identity).map_err(|trouble| self.failed(&trouble))?;
-        // The epochs stand there before the log does: whoever finds the log finds them.
-        let written = self.connection.append_surely(&self.names.epochs(), Expected::Events(0), &events).await;
-        refused_only_if_there(written).map_err(|trouble| self.failed(&trouble))?;
         let written =
             self.connection.append_surely(&self.names.identity(), Expected::Events(0), &[first]).await;
-        refused_only_if_there(written).map_err(|trouble| self.failed(&trouble))?;
+        match written {
+            Ok(_) | Err(Trouble::Revision(_)) => {}
+            Err(trouble) => return Err(self.failed(&trouble)),
+        }
         let found = self.read_identity().await?;
-        found.ok_or_else(|| self.connection.cannot("the log was begun and is not there".to_owned()))
+        let found =
+            found.ok_or_else(|| self.connection.cannot("the log was begun and is not there".to_owned()))?;
+        if found.log != identity.log {
+            for file in drawn {
+                fs::remove_file(&file).map_err(OpenError::io(&file))?;
+            }
+        }
+        Ok(found)
     }
 
     /// The epochs whose keys are given for a log that is begun now: those of the log that it is a copy of, or one.
-    fn epochs_given(&self, folder: &Joining) -> Result<(u32, u32), OpenError> {
-        if let Some(from) = self.secrets {
-            for (_, file) in crate::epochs::files(from)? {
-                self.copy_secret(&folder.path().join(file.file_name().unwrap_or_default()))?;
+    fn epochs_given(&self, folder: &Path) -> Result<Vec<u32>, OpenError> {
+        for given in [Some(folder), self.secrets].into_iter().flatten() {
+            let epochs: Vec<u32> = epoch_files(given)?.into_iter().map(|(epoch, _)| epoch).collect();
+            if !epochs.is_empty() {
+                return Ok(epochs);
             }
         }
-        let given = crate::epochs::files(folder.path())?;
-        if let (Some((oldest, _)), Some((current, _))) = (given.first(), given.last()) {
-            return Ok((*oldest, *current));
-        }
-        self.draw_secret(&epoch_file(folder.path(), 1))?;
-        Ok((1, 1))
+        Ok(vec![1])
     }
 
-    /// Draws a secret for a log that is begun now: where all nodes look for it, so that of several that begin at once
-    /// all take the same one.
-    fn draw_secret(&self, file: &Path) -> Result<(), OpenError> {
-        if let Some(secrets) = self.secrets {
-            draw_once(&secrets.join(file.file_name().unwrap_or_default()))?;
+    /// A secret for a log that is begun now, by its fingerprint: the one that there is, or a new one, drawn where all
+    /// nodes look for it, so that of several that begin at once all take the same one.
+    fn draw(&self, folder: &Path, name: &str, drawn: &mut Vec<PathBuf>) -> Result<String, OpenError> {
+        let file = folder.join(name);
+        if !exists(&file)? {
+            if let Some(secrets) = self.secrets {
+                let shared = secrets.join(name);
+                draw_once(&shared)?;
+                write_durably(&file, &read_secret(&shared)?[..])?;
+            } else {
+                draw_once(&file)?;
+            }
+            drawn.push(file.clone());
         }
-        self.copy_secret(file)?;
-        draw_if_missing(file)
+        Ok(fingerprint(&file, &*read_secret(&file)?))
     }
 
-    fn copy_secret(&self, to: &Path) -> Result<(), OpenError> {
-        let from = self.secrets.map(|secrets| secrets.join(to.file_name().unwrap_or_default()));
-        match from.filter(|from| from.is_file()) {
-            Some(from) if !exists(to)? => write_durably(to, &read_secret(&from)?[..]),
-            _ => Ok(()),
-        }
+    /// The oldest epoch that has not ended, the current one, and by which the keys of all of them are known.
+    pub(super) async fn epochs(
+        &self,
+        identity: &Identity,
+    ) -> Result<(u32, u32, Vec<(u32, String)>), OpenError> {
+        Ok(read_epochs(&identity.epochs, &self.read(&self.names.epochs()).await?))
     }
 
-    fn take_secrets(&self, folder: &Path, identity: &Identity) -> Result<(), OpenError> {
+    /// Takes over every secret of the log into a folder, and checks that they are those of the log.
+    pub(super) async fn take_all(&self, folder: &Path, identity: &Identity) -> Result<(u32, u32), OpenError> {
         for (name, known) in &identity.secrets {
-            let file = folder.join(name);
-            self.copy_secret(&file)?;
-            if !exists(&file)? {
-                return Err(self.lacking(folder, name));
-            }
-            if fingerprint(&file, &*read_secret(&file)?) != *known {
-                let reason =
-                    format!("{} is not the one of this log: copy it from another node", file.display());
-                return Err(self.connection.cannot(reason));
-            }
+            self.take(folder, name, known)?;
         }
-        Ok(())
-    }
-
-    async fn take_epoch_keys(&self, folder: &Path) -> Result<(u32, u32), OpenError> {
-        let (oldest, current, known) = read_epochs(&self.read(&self.names.epochs()).await?);
+        let (oldest, current, known) = self.epochs(identity).await?;
         for (epoch, known) in known {
             let file = epoch_file(folder, epoch);
-            self.copy_secret(&file)?;
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            if !exists(&file)? {
-                return Err(self.lacking(folder, &name));
-            }
-            if fingerprint(&file, &*read_secret(&file)?) != known {
-                let reason =
-                    format!("{} is not the one of this log: copy it from another node", file.display());
-                return Err(self.connection.cannot(reason));
-            }
+            self.take(folder, &file.file_name().unwrap_or_default().to_string_lossy(), &known)?;
         }
         Ok((oldest, current))
     }
 
-    /// Takes over every secret of the log into a folder, and checks that they are those of the log.
-    pub(super) async fn take_all(&self, folder: &Path) -> Result<(u32, u32), OpenError> {
-        if let Some(identity) = self.read_identity().await? {
-            self.take_secrets(folder, &identity)?;
+    /// Sees to it that a folder holds a secret of the log; another one is not even copied.
+    fn take(&self, folder: &Path, name: &str, known: &str) -> Result<(), OpenError> {
+        let file = folder.join(name);
+        let of_another = |file: &Path| {
+            let reason = format!("{} is not the one of this log: copy it from another node", file.display());
+            self.connection.cannot(reason)
+        };
+        if !exists(&file)? {
+            let shared = self.secrets.map(|secrets| secrets.join(name)).filter(|shared| shared.is_file());
+            let shared = shared.ok_or_else(|| self.lacking(folder, name))?;
+            let secret = read_secret(&shared)?;
+            if fingerprint(&shared, &secret) != known {
+                return Err(of_another(&shared));
+            }
+            write_durably(&file, &secret[..])?;
         }
-        self.take_epoch_keys(folder).await
+        if fingerprint(&file, &*read_secret(&file)?) == known { Ok(()) } else { Err(of_another(&file)) }
     }
 
     fn lacking(&self, folder: &Path, name: &str) -> OpenError {
@@ -238,13 +237,6 @@ impl Opening<'_> {
         let event = event.map_err(|trouble| self.failed(&trouble))?;
         let written = self.connection.append_surely(&self.names.identity(), Expected::Any, &[event]).await;
         written.map(|_| ()).map_err(|trouble| self.failed(&trouble))
-    }
-}
-
-fn refused_only_if_there<T>(written: Result<T, Trouble>) -> Result<(), Trouble> {
-    match written {
-        Ok(_) | Err(Trouble::Revision(_)) => Ok(()),
-        Err(trouble) => Err(trouble),
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) enum Holds<'n> {
     Document,
 }
 
+/// How many signs an id has, as it is written in a name.
+const ID_LENGTH: usize = 36;
 const KEY: &str = "key-";
 const IDENTITY: &str = "rapport-log";
 const ANSWERS: &str = "rapport-answers";
@@ -79,7 +81,7 @@ impl Names {
     /// What a stream of this name holds; `None` where it is not ours.
     pub(super) fn holds<'n>(&self, name: &'n str) -> Option<Holds<'n>> {
         let name = name.strip_prefix(&self.prefix)?;
-        if Kind::ALL.iter().any(|kind| is_of(name, *kind)) {
+        if Kind::ALL.iter().any(|kind| is_id_after(name, &format!("{kind}-"))) {
             return Some(Holds::Events(name));
         }
         match name {
@@ -87,8 +89,8 @@ impl Names {
             ANSWERS => Some(Holds::Answers),
             EPOCHS => Some(Holds::Epochs),
             DOCUMENT => Some(Holds::Document),
-            _ if name.starts_with(NODE) => Some(Holds::Node),
-            _ if name.starts_with(KEY) => Some(Holds::Key),
+            _ if is_id_after(name, NODE) => Some(Holds::Node),
+            _ if is_id_after(name, KEY) => Some(Holds::Key),
             _ => None,
         }
     }
@@ -106,8 +108,9 @@ impl Names {
     }
 }
 
-fn is_of(name: &str, kind: Kind) -> bool {
-    name.strip_prefix(kind.word()).is_some_and(|rest| rest.starts_with('-'))
+/// Others may have streams whose names begin as ours do; ours end with an id.
+fn is_id_after(name: &str, prefix: &str) -> bool {
+    name.strip_prefix(prefix).is_some_and(|id| id.len() == ID_LENGTH && Uuid::parse_str(id).is_ok())
 }
 
 /// The id of a key's stream. The key of a contact itself has the contact's id; any other is derived from the contact
@@ -138,7 +141,15 @@ mod tests {
         assert_eq!(names.holds(&names.key((ContactId(id), Uuid::max()))), Some(Holds::Key));
         assert_eq!(names.holds(&names.node(id)), Some(Holds::Node));
         assert_eq!(names.holds(&names.epochs()), Some(Holds::Epochs));
-        for other in [own.as_str(), "club.leader-1", "$$club.lead-1", "club.lead", "club."] {
+        for other in [
+            own.as_str(),
+            "club.lead-1",
+            "club.key-1",
+            "club.lead-lead-1",
+            "$$club.lead-1",
+            "club.lead",
+            "club.",
+        ] {
             assert_eq!(names.holds(other), None, "{other}");
         }
     }

@@ -10,10 +10,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::epochs::files;
+use crate::{epochs::files, folder::read_secret};
 
 use super::{
     connection::{Expected, Proposed, Trouble},
+    epochs::fingerprint,
     node::Node,
 };
 
@@ -34,30 +35,43 @@ pub(super) struct Announcement {
     node: Uuid,
     /// When, in microseconds since 1970 by its own clock.
     at: i64,
-    epochs: Vec<u32>,
+    /// Number and fingerprint of each.
+    epochs: Vec<(u32, String)>,
     current: u32,
     position: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     checkpoint: Option<String>,
+    /// That it ends in good order.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    leaves: bool,
 }
 
 /// Another node, as it was last heard of.
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
     pub(super) node: Uuid,
-    /// The epochs whose keys it has, and the one with which it wraps what is new.
-    pub(super) epochs: (Vec<u32>, u32),
+    /// The epochs whose keys it has, by number and fingerprint.
+    pub(super) epochs: Vec<(u32, String)>,
+    /// The epoch with which it wraps what is new.
+    pub(super) current: u32,
     checkpoint: Option<String>,
     heard: Instant,
     /// How old the announcement was when it was heard, by the clocks of both.
     age: Duration,
+    leaves: bool,
 }
 
 impl Peer {
-    pub(super) fn of(announcement: Announcement, now: i64) -> Self {
-        let Announcement { node, at, epochs, current, checkpoint, .. } = announcement;
-        let age = Duration::from_micros(u64::try_from(now.saturating_sub(at)).unwrap_or_default());
-        Self { node, epochs: (epochs, current), checkpoint, heard: Instant::now(), age }
+    /// A node that speaks just now.
+    pub(super) fn heard(announcement: Announcement) -> Self {
+        let Announcement { node, epochs, current, checkpoint, leaves, .. } = announcement;
+        Self { node, epochs, current, checkpoint, heard: Instant::now(), age: Duration::ZERO, leaves }
+    }
+
+    /// A node that has spoken before this one listened, as far as their clocks agree.
+    pub(super) fn heard_of(announcement: Announcement, now: i64) -> Self {
+        let age = u64::try_from(now.saturating_sub(announcement.at)).unwrap_or_default();
+        Self { age: Duration::from_micros(age), ..Self::heard(announcement) }
     }
 
     /// What is told of it.
@@ -68,7 +82,7 @@ impl Peer {
 
     /// Whether it was heard of lately.
     pub(super) fn is_living(&self) -> bool {
-        self.age + self.heard.elapsed() < LIVES
+        !self.leaves && self.age + self.heard.elapsed() < LIVES
     }
 }
 
@@ -79,7 +93,7 @@ pub(super) async fn run(node: Arc<Node>) {
     }
     loop {
         let epochs = epochs_at_hand(&node);
-        if let Err(trouble) = announce(&node, epochs.clone()).await {
+        if let Err(trouble) = announce(&node, epochs.clone(), false).await {
             tracing::warn!(%trouble, "this node could not say to the others how it is getting on");
         }
         let said = Instant::now();
@@ -92,22 +106,33 @@ pub(super) async fn run(node: Arc<Node>) {
     }
 }
 
-/// The epochs whose keys this node has or can take at once.
-fn epochs_at_hand(node: &Node) -> Vec<u32> {
-    let (mut epochs, _) = node.keys.epochs();
-    let oldest = epochs.first().copied().unwrap_or_default();
+/// Says that this node ends, so that nobody waits for it.
+pub(super) async fn leave(node: &Node) {
+    if let Err(trouble) = announce(node, Vec::new(), true).await {
+        tracing::debug!(%trouble, "the others will find out that this node has ended");
+    }
+}
+
+/// The epochs whose keys this node has or can take at once, by number and fingerprint.
+fn epochs_at_hand(node: &Node) -> Vec<(u32, String)> {
+    let oldest = node.keys.epochs().0.first().copied().unwrap_or_default();
     let folders = [Some(node.folder.as_path()), node.secrets.as_deref()];
+    let mut epochs: Vec<(u32, String)> = Vec::new();
     for folder in folders.into_iter().flatten() {
         // What cannot be read now is not at hand.
-        let found = files(folder).unwrap_or_default().into_iter().map(|(epoch, _)| epoch);
-        epochs.extend(found.filter(|epoch| *epoch >= oldest));
+        for (epoch, file) in
+            files(folder).unwrap_or_default().into_iter().filter(|(epoch, _)| *epoch >= oldest)
+        {
+            // A node uses the key in its own folder, whatever lies where the secrets are.
+            if !epochs.iter().any(|(known, _)| *known == epoch) {
+                epochs.extend(read_secret(&file).ok().map(|key| (epoch, fingerprint(&file, &key))));
+            }
+        }
     }
-    epochs.sort_unstable();
-    epochs.dedup();
     epochs
 }
 
-async fn announce(node: &Node, epochs: Vec<u32>) -> Result<(), Trouble> {
+async fn announce(node: &Node, epochs: Vec<(u32, String)>, leaves: bool) -> Result<(), Trouble> {
     let announcement = Announcement {
         node: node.id,
         at: node.clock.now(),
@@ -115,6 +140,7 @@ async fn announce(node: &Node, epochs: Vec<u32>) -> Result<(), Trouble> {
         current: node.keys.epochs().1,
         position: node.position(),
         checkpoint: node.checkpoint.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        leaves,
     };
     let event = Proposed::of(random(), ANNOUNCED, &announcement)?;
     node.connection.append(&node.names.node(node.id), Expected::Any, &[event]).await.map(|_| ())

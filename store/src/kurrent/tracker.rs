@@ -18,7 +18,7 @@ use super::{
     envelope::{Ended, StoredEvent},
     epochs::EpochNotice,
     names::Holds,
-    node::Node,
+    node::{LAG_LIMIT, Node},
     node_index::{Added, MARKED_EVERY, Mark, Reach},
     pause::Pause,
     peers::{ANNOUNCED, Announcement, Peer},
@@ -113,10 +113,18 @@ impl Tracker {
 
     pub(super) fn run(mut self) {
         let mut pause = Pause::default();
+        let mut keys_after = Some(self.reach.scanned);
         while !*self.node.closing.borrow() {
             // The end that is reached is the one that there was when it was asked for.
             let asked = Instant::now();
-            let wait = match self.step() {
+            let step = match keys_after {
+                Some(after) => self.take_keys(after).map(|next| {
+                    keys_after = next;
+                    true
+                }),
+                None => self.step(),
+            };
+            let wait = match step {
                 Ok(true) => {
                     pause = Pause::default();
                     continue;
@@ -137,9 +145,23 @@ impl Tracker {
         }
     }
 
+    /// Takes over the next keys that this node has not seen, before it follows anything: how the living ones are wrapped
+    /// by now, since what wrapped them when they were drawn may be gone. After which position to go on; nothing where
+    /// all have been seen.
+    fn take_keys(&self, after: u64) -> Result<Option<u64>, Stuck> {
+        let Some(read) = self.read(after, &[self.node.names.stored("key-")]) else { return Ok(Some(after)) };
+        let (page, is_full) = read?;
+        let is_key = |raw: &&Raw| {
+            self.node.names.holds(&raw.name) == Some(Holds::Key) && KEY_TAGS.contains(&raw.tag.as_str())
+        };
+        let keys: Vec<WrappedKey> = page.iter().filter(is_key).filter_map(read_data).collect();
+        self.node.keys.adopt(&keys)?;
+        Ok(page.last().map(|last| last.position).filter(|_| is_full))
+    }
+
     /// Takes the next page; whether there may be more.
     fn step(&mut self) -> Result<bool, Stuck> {
-        let Some(read) = self.read() else { return Ok(false) };
+        let Some(read) = self.read(self.reach.scanned, &self.prefixes) else { return Ok(false) };
         let (page, is_full) = read?;
         if page.is_empty() {
             self.note_how_far()?;
@@ -151,11 +173,11 @@ impl Tracker {
     }
 
     /// A page, or nothing where the node is about to end.
-    fn read(&self) -> Option<Result<(Vec<Raw>, bool), Trouble>> {
+    fn read(&self, after: u64, prefixes: &[String]) -> Option<Result<(Vec<Raw>, bool), Trouble>> {
         let mut closing = self.node.closing.subscribe();
         self.runtime.block_on(async {
             tokio::select! {
-                read = self.node.connection.read_all(self.reach.scanned, PAGE, &self.prefixes) => Some(read),
+                read = self.node.connection.read_all(after, PAGE, prefixes) => Some(read),
                 _ = closing.wait_for(|closing| *closing) => None,
             }
         })
@@ -204,11 +226,13 @@ impl Tracker {
             }
             match self.node.names.holds(&raw.name) {
                 Some(Holds::Events(_)) => self.take_event(raw, reach, &mut contents),
-                Some(Holds::Key) if KEY_TAGS.contains(&raw.tag.as_str()) => contents.keys.extend(read(raw)),
+                Some(Holds::Key) if KEY_TAGS.contains(&raw.tag.as_str()) => {
+                    contents.keys.extend(read_data(raw))
+                }
                 Some(Holds::Epochs) => contents.epochs.extend(EpochNotice::of(raw)),
                 Some(Holds::Answers) if raw.tag == ANSWERED => contents.added.answers.extend(answer_in(raw)),
                 Some(Holds::Node) if raw.tag == ANNOUNCED => {
-                    let peer = read::<Announcement>(raw).map(|said| Peer::of(said, self.node.clock.now()));
+                    let peer = read_data::<Announcement>(raw).map(|said| self.peer(said));
                     contents.peers.extend(peer);
                 }
                 Some(Holds::Document) => {
@@ -220,6 +244,12 @@ impl Tracker {
             }
         }
         Ok(contents)
+    }
+
+    /// Whoever follows near the end hears the others as they speak, whatever their clocks say.
+    fn peer(&self, said: Announcement) -> Peer {
+        let is_near = self.node.following.borrow().at_end.is_some_and(|at| at.elapsed() < LAG_LIMIT);
+        if is_near { Peer::heard(said) } else { Peer::heard_of(said, self.node.clock.now()) }
     }
 
     fn take_event(&self, raw: &Raw, reach: &mut Reach, contents: &mut Contents) {
@@ -316,7 +346,7 @@ impl Tracker {
 }
 
 /// What stands in an event that the nodes keep among themselves; one that says nothing sensible is passed over.
-fn read<T: for<'de> Deserialize<'de>>(raw: &Raw) -> Option<T> {
+fn read_data<T: for<'de> Deserialize<'de>>(raw: &Raw) -> Option<T> {
     let read = serde_json::from_slice(&raw.data);
     if read.is_err() {
         tracing::warn!(
@@ -329,7 +359,7 @@ fn read<T: for<'de> Deserialize<'de>>(raw: &Raw) -> Option<T> {
 }
 
 fn answer_in(raw: &Raw) -> Option<(CommandKey, KeyedAnswer, i64)> {
-    let NothingDone { stream, revision, position, at, command } = read(raw)?;
+    let NothingDone { stream, revision, position, at, command } = read_data(raw)?;
     command.answer(stream, revision, position).map(|(key, answer)| (key, answer, at))
 }
 
@@ -347,7 +377,7 @@ fn forgotten_by(event: &StoredEvent) -> Option<Forgotten> {
 
 /// Whatever this program has no kind for, it would leave out of every count without a word.
 pub(super) fn refuse_newer(raw: &Raw) -> Result<(), Stuck> {
-    let Some(Kinds { kinds }) = read(raw) else { return Ok(()) };
+    let Some(Kinds { kinds }) = read_data(raw) else { return Ok(()) };
     let unknown: Vec<String> =
         kinds.into_iter().filter(|kind| kind.parse::<domain::Kind>().is_err()).collect();
     if unknown.is_empty() { Ok(()) } else { Err(Stuck::Newer(unknown.join(", "))) }
