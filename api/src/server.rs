@@ -115,6 +115,7 @@ impl Server {
         }
         self.rapport.views.close();
         self.rapport.ledger.close();
+        self.rapport.log.leave().await;
         Ok(())
     }
 }

@@ -20,6 +20,8 @@ use crate::whole_file;
 const LIMIT: usize = 10_000;
 /// How often a change is made anew because another node has made one at the same time.
 const TRIES: usize = 8;
+/// How many bytes all of them may have where several nodes share them: less than one event of a cluster.
+const SHARED_LIMIT: usize = 900 << 10;
 
 /// A token as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
@@ -54,7 +56,7 @@ pub enum TokenError {
     #[error("the tokens cannot be shared with the other nodes: {0}")]
     Shared(String),
     /// There are too many.
-    #[error("there are {LIMIT} tokens; no more can be granted")]
+    #[error("there are as many tokens as there may be: no more can be granted")]
     TooMany,
     /// The file could not be read or written.
     #[error("the tokens cannot be kept: {0}")]
@@ -118,8 +120,10 @@ impl Tokens {
         }
         match serde_json::from_str(&document.text) {
             Ok(all) => {
-                let known = Known::new(all, document.revision);
-                *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+                let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+                if known.revision < document.revision {
+                    *known = Known::new(all, document.revision);
+                }
             }
             Err(error) => tracing::error!(%error, "the tokens that another node has written cannot be read"),
         }
@@ -183,14 +187,20 @@ impl Tokens {
                 (known.all.clone(), known.revision)
             };
             change(&mut all)?;
-            let text = serde_json::to_string_pretty(&all)?;
-            let is_written = self.log.write_document(revision, &text).await;
+            if self.shared.is_some() {
+                fit(&mut all)?;
+            }
+            let is_written = self.log.write_document(revision, &serde_json::to_string(&all)?).await;
             if !is_written.map_err(|error| TokenError::Shared(error.to_string()))? {
                 continue;
             }
-            whole_file::write(&self.file, text.as_bytes())?;
+            whole_file::write(&self.file, &serde_json::to_vec_pretty(&all)?)?;
             let revision = if self.shared.is_some() { revision + 1 } else { 0 };
-            *self.known.write().unwrap_or_else(PoisonError::into_inner) = Known::new(all, revision);
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            // Another node may have changed them once more, and this one may have seen that already.
+            if known.revision <= revision {
+                *known = Known::new(all, revision);
+            }
             return Ok(());
         }
         Err(TokenError::Shared("others keep changing them; try again".to_owned()))
@@ -208,6 +218,25 @@ fn may_be_granted(all: &[Token], name: &str) -> Result<(), TokenError> {
     if all.len() >= LIMIT { Err(TokenError::TooMany) } else { Ok(()) }
 }
 
+/// Lets go of those that were revoked first, where all together are more than nodes can share.
+fn fit(all: &mut Vec<Token>) -> Result<(), TokenError> {
+    let mut excess = serde_json::to_vec(all)?.len().saturating_sub(SHARED_LIMIT);
+    let mut sizes = Vec::with_capacity(all.len());
+    for token in all.iter() {
+        sizes.push(serde_json::to_vec(token)?.len());
+    }
+    let mut size = sizes.into_iter();
+    all.retain(|token| {
+        let size = size.next().unwrap_or_default();
+        let stays = excess == 0 || token.revoked_at.is_none();
+        if !stays {
+            excess = excess.saturating_sub(size);
+        }
+        stays
+    });
+    if excess == 0 { Ok(()) } else { Err(TokenError::TooMany) }
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -221,4 +250,34 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
         *byte = u8::from_str_radix(&text[index * 2..index * 2 + 2], 16).ok()?;
     }
     Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_too_many_are_shared_those_revoked_first_are_let_go() {
+        let token = |number: usize, revoked_at| Token {
+            name: format!("{number:0>90}"),
+            role: Role::Auditor,
+            granted_at: DateTime::UNIX_EPOCH,
+            revoked_at,
+            hash: "0".repeat(64),
+        };
+        let mut all: Vec<Token> = (0..4_000).map(|number| token(number, None)).collect();
+        all.splice(0..0, (0..500).map(|number| token(number, Some(DateTime::UNIX_EPOCH))));
+        let revoked = |all: &[Token]| all.iter().filter(|token| token.revoked_at.is_some()).count();
+        while serde_json::to_vec(&all).unwrap().len() <= SHARED_LIMIT {
+            all.push(token(all.len(), None));
+        }
+        let living = all.len() - revoked(&all);
+        fit(&mut all).unwrap();
+        assert!(serde_json::to_vec(&all).unwrap().len() <= SHARED_LIMIT);
+        assert_eq!(all.len() - revoked(&all), living, "whoever may come in still may");
+        assert_eq!(all[0].name, format!("{:0>90}", 500 - revoked(&all)), "the oldest go first");
+        all.retain(|token| token.revoked_at.is_none());
+        all.extend((0..500).map(|number| token(10_000 + number, None)));
+        assert!(matches!(fit(&mut all), Err(TokenError::TooMany)));
+    }
 }

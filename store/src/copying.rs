@@ -84,6 +84,17 @@ pub async fn copy(
     }
 }
 
+/// Notes that a copy is whole and was proven to be the same. Until then the same copy goes on where it was.
+pub fn finish_copy(to: &Side) -> Result<(), CopyError> {
+    match to {
+        #[cfg(feature = "kurrentdb")]
+        Side::Folder(folder) => kurrent::finish_copy(folder),
+        #[cfg(not(feature = "kurrentdb"))]
+        Side::Folder(_) => Ok(()),
+        Side::Cluster(_) => Ok(()),
+    }
+}
+
 /// A log that is only read, as it stands.
 pub enum WholeLog {
     /// In a data folder.

@@ -26,7 +26,7 @@ pub(crate) const EMBEDDED: u32 = 2;
 /// The first format of logs with a ledger.
 pub(crate) const WITH_LEDGER: u32 = 2;
 const LOCK_FILE: &str = "rapport.lock";
-const FORMAT_FILE: &str = "format.json";
+pub(crate) const FORMAT_FILE: &str = "format.json";
 pub(crate) const SECRET_FILE: &str = "installation.secret";
 pub(crate) const LEDGER_KEY_FILE: &str = "ledger-signing.key";
 pub(crate) const KEYS_FILE: &str = "keys.sqlite";
@@ -235,11 +235,10 @@ impl Joining {
         let (file, said) = (path.join(mark), log.to_string());
         let format = path.join(FORMAT_FILE);
         let begun = read_if_there(&file)?;
-        if exists(&format)? || begun.as_ref().is_some_and(|begun| *begun != said.as_bytes()) {
-            return Err(OpenError::Foreign(path.to_owned()));
-        }
-        if begun.is_none() {
-            refuse_foreign(path)?;
+        match begun {
+            Some(begun) if begun == said.as_bytes() => {}
+            None if !exists(&format)? => refuse_foreign(path)?,
+            Some(_) | None => return Err(OpenError::Foreign(path.to_owned())),
         }
         let lock = lock(path)?;
         write_durably(&file, said.as_bytes())?;

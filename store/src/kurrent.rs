@@ -40,7 +40,7 @@ use uuid::Uuid;
 
 use self::{
     appending::Appending,
-    connection::Connection,
+    connection::{Connection, Raw, Server},
     envelope::StoredEvent,
     identity::{Found, Opening},
     names::Names,
@@ -52,7 +52,7 @@ use self::{
 };
 pub(crate) use self::{
     cluster_log::ClusterLog,
-    copying::{into_cluster, out_of_cluster},
+    copying::{finish as finish_copy, into_cluster, out_of_cluster},
 };
 use crate::{
     cluster::Cluster,
@@ -68,6 +68,8 @@ use crate::{
 
 /// How long whoever reads a stream waits until this node has followed the log as far.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a node that ends tries to say so.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// How many single events are fetched at a time.
 const FETCHED_AT_ONCE: usize = 32;
 /// How many events of a stream are read at once, at most.
@@ -208,6 +210,14 @@ impl KurrentStore {
         }
     }
 
+    /// Says to the others that this node ends, so that none waits for it.
+    pub async fn leave(&self) {
+        self.announcer.abort();
+        if tokio::time::timeout(FAREWELL, peers::leave(&self.node)).await.is_err() {
+            tracing::debug!("the cluster does not answer; the others will find out that this node has ended");
+        }
+    }
+
     /// Begins a new epoch on all nodes and ends all before it; for a thread that may wait.
     pub fn rotate(&self, progress: impl FnMut(u64, u64)) -> Result<Rotated, KeyError> {
         self.runtime.block_on(epochs::rotate(&self.node, progress))
@@ -235,10 +245,35 @@ impl KurrentStore {
             return Ok(entries);
         }
         let mark = self.node.index().mark_at(after).map_err(|error| storage(&error))?;
-        let read = self.node.connection.read_beyond(mark.position, after, limit, &self.prefixes).await;
-        let (page, _) = read.map_err(|trouble| storage(&trouble))?;
+        let (mut page, is_full) = self.read_from(Server::Any, (mark.position, after), limit).await?;
+        if !is_full && page.last().map_or(after, |last| last.position) < head {
+            // This node has seen more than that: it was told so by a server that had come further.
+            page = self.read_from(Server::Leader, (mark.position, after), limit).await?.0;
+        }
         let within = page.iter().take_while(|raw| raw.position <= head);
         Ok(within.map(|raw| Arc::new(StoredEvent::of(raw, &self.node.names))).collect())
+    }
+
+    async fn read_from(
+        &self,
+        server: Server,
+        places: (u64, u64),
+        limit: usize,
+    ) -> Result<(Vec<Raw>, bool), ReadError> {
+        let read = self.node.connection.read_beyond(server, places, limit, &self.prefixes).await;
+        read.map_err(|trouble| storage(&trouble))
+    }
+
+    /// The same, all of them, however large they are.
+    async fn fetch_whole(&self, after: u64, count: usize) -> Result<Vec<Entry>, ReadError> {
+        let (mut entries, mut after) = (Vec::new(), after);
+        while entries.len() < count {
+            let more = self.fetch(after, count - entries.len()).await?;
+            let Some(last) = more.last() else { break };
+            after = position_of(last);
+            entries.extend(more);
+        }
+        Ok(entries)
     }
 
     /// The event at a position, as it stands.
@@ -259,7 +294,7 @@ impl KurrentStore {
 
     /// The events between a mark and the next one.
     async fn behind_mark(&self, position: u64) -> Result<Vec<Entry>, ReadError> {
-        self.fetch(position, MARKED_EVERY).await
+        self.fetch_whole(position, MARKED_EVERY).await
     }
 
     fn opened(&self, entry: &Entry) -> Result<Recorded, ReadError> {
@@ -326,7 +361,7 @@ async fn keep_answers_a_day(node: &Node) {
     if matches!(node.connection.last_of(&format!("$${name}")).await, Ok(Some(_))) {
         return;
     }
-    if let Err(trouble) = peers::set_metadata(node, &name, &metadata).await {
+    if let Err(trouble) = peers::set_metadata(&node.connection, &name, &metadata).await {
         tracing::warn!(%trouble, "answers to commands that changed nothing are kept for longer than a day");
     }
 }
@@ -485,7 +520,7 @@ impl EventStore for KurrentStore {
         }
         let mark = self.node.index().mark_of_size(size).map_err(|error| storage(&error))?;
         let missing = usize::try_from(size - mark.events).unwrap_or_default();
-        let entries = self.fetch(mark.position, missing).await?;
+        let entries = self.fetch_whole(mark.position, missing).await?;
         Ok(Position(entries.last().map_or(mark.position, |entry| position_of(entry))))
     }
 

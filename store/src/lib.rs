@@ -46,7 +46,7 @@ mod writer;
 
 pub use backup::{BackupError, Copied, restore};
 pub use cluster::{AddressError, Cluster};
-pub use copying::{CopyError, Side, WholeLog, copy};
+pub use copying::{CopyError, Side, WholeLog, copy, finish_copy};
 pub use embedded::{EmbeddedStore, Statistics};
 pub use folder::DataFolder;
 pub use keys::{KeyError, KeyState, Keys};

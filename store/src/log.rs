@@ -208,6 +208,19 @@ impl Log {
         }
     }
 
+    /// Says to the other nodes that this one ends, so that none waits for it.
+    #[cfg_attr(
+        not(feature = "kurrentdb"),
+        expect(clippy::unused_async, reason = "only a cluster is waited for")
+    )]
+    pub async fn leave(&self) {
+        match self {
+            Self::Embedded(_) => {}
+            #[cfg(feature = "kurrentdb")]
+            Self::Cluster(store) => store.leave().await,
+        }
+    }
+
     /// The document that all nodes share, and a notice whenever it is written; none where there is one node only.
     pub fn document(&self) -> Option<tokio::sync::watch::Receiver<Option<Document>>> {
         match self {

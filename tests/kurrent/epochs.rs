@@ -2,7 +2,9 @@
 
 use std::{path::Path, sync::Arc};
 
-use domain::{ContactId, Event, EventStore, Kind, Recorded, StreamId, contact::ContactEvent};
+use domain::{
+    ContactId, Event, EventStore, Kind, KindSet, Position, Recorded, StreamId, contact::ContactEvent,
+};
 use store::{KurrentStore, Rotated};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -91,9 +93,25 @@ async fn a_new_epoch_reaches_every_node_and_makes_old_copies_useless() {
     // Whoever comes later needs the new key only, though the old wrapped keys still stand in the cluster.
     let place = tempfile::tempdir().unwrap();
     let newcomer = servers.node(place.path(), Some(secrets.path())).await;
+    assert_all_can_be_opened_as_they_come(&newcomer).await;
     assert_eq!(name_of(&newcomer, 1).await.as_deref(), Some("Ann 1"));
     assert_eq!(name_of(&newcomer, 3).await, None);
     assert_eq!(rotate(&newcomer).await.unwrap().epoch, 3);
+}
+
+/// Whoever folds while the node still follows must not take a name for a forgotten one.
+async fn assert_all_can_be_opened_as_they_come(store: &Arc<KurrentStore>) {
+    let mut seen = Position::START;
+    for _ in 0..=3 * PEOPLE {
+        store.changed(seen).await;
+        let page = store.read_all(seen, 1, KindSet::ALL).await.unwrap();
+        seen = page.through;
+        let opened = store.read_at(&[seen]).await.unwrap();
+        let number = opened[0].stream.id.as_u128();
+        if let Event::Contact(ContactEvent::Registered { name: Some(name), .. }) = &opened[0].event {
+            assert_eq!(name.clear().is_some(), number != 3, "{number}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

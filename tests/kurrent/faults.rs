@@ -310,6 +310,39 @@ async fn a_key_counts_on_whichever_node_the_command_is_sent_again() {
     assert_eq!(other.answer(key(1)).await.unwrap().unwrap().answer, answer);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_sent_to_two_nodes_with_different_bodies_is_not_taken_for_one_command() {
+    let servers = Servers::double(1);
+    let ([one, other], _places) = two(&servers).await;
+    // The ids of the events follow from the key, so to the cluster both look alike.
+    let refused = |outcome: &Result<domain::Answer, AppendError>| {
+        matches!(outcome, Err(AppendError::WrongRevision { .. } | AppendError::Answered(_)))
+    };
+    for number in 1..=20_u8 {
+        let sent = keyed(append(fund(number.into()), 0, [renamed("a")]), number);
+        let mut different = sent.clone();
+        different.key = different.key.map(|(key, _)| (key, [0; 32]));
+        let outcomes = tokio::join!(one.append(sent.clone()), other.append(different));
+        assert!(
+            outcomes.0.is_ok() && refused(&outcomes.1) || refused(&outcomes.0) && outcomes.1.is_ok(),
+            "{outcomes:?}"
+        );
+        // The same command twice is one, whichever of the nodes was faster.
+        let sent = keyed(append(fund(number.into()), 1, [renamed("b")]), 100 + number);
+        let outcomes = tokio::join!(one.append(sent.clone()), other.append(sent));
+        for outcome in [outcomes.0, outcomes.1] {
+            match outcome {
+                Ok(answer) => assert_eq!(answer.revision, 2),
+                Err(AppendError::Answered(answered)) => assert_eq!(answered.answer.revision, 2),
+                // It is decided anew then, and finds the answer.
+                Err(AppendError::WrongRevision { actual, .. }) => assert_eq!(actual, 2),
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+    assert_eq!(everything(&one).await.len(), 40);
+}
+
 fn named_in(event: &Recorded) -> Option<String> {
     match &event.event {
         Event::Contact(ContactEvent::Registered { name: Some(name), .. }) => name.clear().cloned(),
@@ -428,9 +461,15 @@ async fn what_others_write_into_the_cluster_is_passed_over_and_rubbish_is_named(
     // What is no event stops whoever wants its kind, and nobody else; among what the nodes share it is passed over.
     let rubbish = StreamId::new(Kind::Gift, Uuid::from_u128(9));
     servers.faults().write(&rubbish.to_string(), "gift.received", "{}");
-    for (stream, kind) in
-        [("key-1", "key.drawn"), ("rapport-tokens", "tokens.kept"), ("rapport-epochs", "epoch.begun")]
-    {
+    let key = format!("key-{}", Uuid::from_u128(9));
+    for (stream, kind) in [
+        (key.as_str(), "key.drawn"),
+        ("rapport-tokens", "tokens.kept"),
+        ("rapport-epochs", "epoch.begun"),
+        // These only look like ours.
+        ("key-of-the-office", "key.drawn"),
+        ("gift-cards", "gift.received"),
+    ] {
         servers.faults().write(stream, kind, r#"{"epoch":"?","wrapped":"?"}"#);
     }
     other.append(append(fund(7), 0, [renamed("ours")])).await.unwrap();

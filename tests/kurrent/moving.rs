@@ -158,6 +158,32 @@ fn back_again(servers: &Servers, node: &Path, old: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_whose_keys_have_begun_new_epochs_moves_as_well() {
+    let (old, _) = campus().await;
+    printed(old.path(), &["keys", "rotate"]);
+    let servers = Servers::double(1);
+    let copy = ["copy", "--from", text(old.path()), "--to", &servers.url];
+    printed(old.path(), &copy);
+    let node = tempfile::tempdir().unwrap();
+    let arguments = ["--store", &servers.url, "--secrets", text(old.path())];
+    drop(Served::start_with(node.path(), &arguments));
+    let ben = ["view", "contacts", "name=ben"];
+    let asked = [&ben[..], &arguments].concat();
+    assert!(printed(node.path(), &asked).contains("Ben Stays"));
+    // Where the old folder has gone on to another epoch, the cluster's can no longer be taken from it.
+    printed(old.path(), &["keys", "rotate"]);
+    let refused = run(old.path(), &copy);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("a new epoch since the copy was begun"), "{said}");
+    // It goes on holding a log, and keeps the keys of it, whatever the cluster does.
+    printed(node.path(), &[&["keys", "rotate"][..], &arguments].concat());
+    printed(node.path(), &[&["keys", "rotate"][..], &arguments].concat());
+    for (folder, asked) in [(node.path(), &asked[..]), (old.path(), &ben)] {
+        assert!(printed(folder, asked).contains("Ben Stays"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_is_not_copied_over_another_one() {
     let (old, _) = campus().await;
     let servers = Servers::double(1);

@@ -49,7 +49,6 @@ impl Copy {
         let seconds = begun.elapsed().as_secs_f64();
         let (original, copy) =
             (root(&from, "reading the original").await?, root(&to, "reading the copy").await?);
-        say(&in_words(&copy, seconds, &self.to))?;
         // What was recorded meanwhile is not in the copy; what is in it must be the beginning of the original.
         if original.size() == copy.size() && original.root() != copy.root() {
             bail!("the copy does not come to the root of the original: do not use it");
@@ -63,6 +62,8 @@ impl Copy {
         if copy.size() > original.size() {
             bail!("the copy holds more events than the original: somebody has begun to write to it");
         }
+        store::finish_copy(&to)?;
+        say(&in_words(&copy, seconds, &self.to))?;
         say(&format!("root {}, the same as the original's\n", BASE64_STANDARD.encode(copy.root())))?;
         Ok(ExitCode::SUCCESS)
     }

@@ -248,7 +248,7 @@ impl Appending {
             Ok(proposed) => proposed,
             Err(error) => return refuse(group, &error),
         };
-        match self.append_once(stream, expected, &proposed.events).await {
+        match self.append_once(stream, expected, &proposed).await {
             Ok(positions) => self.done(group, proposed, &positions).await,
             Err(error) => {
                 if let AppendError::WrongRevision { actual, .. } = error {
@@ -321,26 +321,35 @@ impl Appending {
         &self,
         stream: StreamId,
         expected: u64,
-        events: &[Proposed],
+        proposal: &Proposal,
     ) -> Result<Vec<u64>, AppendError> {
         let name = self.node.names.stream(stream);
+        let events = &proposal.events;
+        let moved_on = |actual| AppendError::WrongRevision { expected, actual };
         let (mut pause, mut is_unsure) = (Pause::default(), false);
         for _ in 0..TRIES {
             match self.node.connection.append(&name, Expected::Events(expected), events).await {
                 // One event stands where the cluster says; of several it says only where one of them stands.
-                Ok(written) if events.len() == 1 && written.position.is_some() => {
-                    return Ok(written.position.into_iter().collect());
+                Ok(written) if events.len() == 1 && !self.may_be_anothers(proposal) => {
+                    match written.position {
+                        Some(position) => return Ok(vec![position]),
+                        None => {
+                            return self
+                                .positions(&name, expected, proposal)
+                                .await?
+                                .ok_or(moved_on(expected + 1));
+                        }
+                    }
                 }
-                Ok(_) => return self.positions(&name, expected, events).await,
-                Err(Trouble::Revision(actual)) => {
-                    let wrong = AppendError::WrongRevision { expected, actual };
-                    // After a lost answer it may be the append itself that has moved the stream on.
-                    return if is_unsure && actual > expected {
-                        self.positions(&name, expected, events).await.map_err(|_| wrong)
-                    } else {
-                        Err(wrong)
-                    };
+                Ok(_) => {
+                    let moved_on = moved_on(expected + events.len() as u64);
+                    return self.positions(&name, expected, proposal).await?.ok_or(moved_on);
                 }
+                // After a lost answer it may be the append itself that has moved the stream on.
+                Err(Trouble::Revision(actual)) if is_unsure && actual > expected => {
+                    return self.positions(&name, expected, proposal).await?.ok_or(moved_on(actual));
+                }
+                Err(Trouble::Revision(actual)) => return Err(moved_on(actual)),
                 Err(Trouble::Destroyed) => {
                     return Err(AppendError::Unavailable(format!(
                         "the stream {name} was destroyed in the cluster"
@@ -364,21 +373,31 @@ impl Appending {
         }
     }
 
-    /// Where events that were appended stand; an error where it is others that stand there.
+    /// Whether the cluster may have taken the events for those of another node. The ids of events follow from the key
+    /// of their command, so two commands with one key and different bodies look alike to it.
+    fn may_be_anothers(&self, proposal: &Proposal) -> bool {
+        proposal.ends.iter().any(Option::is_some) && self.node.has_company()
+    }
+
+    /// Where events that were appended stand; `None` where it is others that stand there.
     async fn positions(
         &self,
         name: &str,
         expected: u64,
-        events: &[Proposed],
-    ) -> Result<Vec<u64>, AppendError> {
+        proposal: &Proposal,
+    ) -> Result<Option<Vec<u64>>, AppendError> {
+        let Proposal { events, ends, .. } = proposal;
         let read = self.node.connection.read_stream(name, expected, events.len()).await;
         let found = read.map_err(|_| AppendError::OutcomeUnknown)?.unwrap_or_default();
-        let is_it = found.iter().map(|raw| raw.id).eq(events.iter().map(|event| event.id));
-        if is_it {
-            Ok(found.iter().map(|raw| raw.position).collect())
-        } else {
-            Err(AppendError::OutcomeUnknown)
+        if found.len() < events.len() {
+            // Where it was read they have not arrived.
+            return Err(AppendError::OutcomeUnknown);
         }
+        let is_it = found.iter().zip(events).zip(ends).all(|((raw, event), ends)| {
+            let there = StoredEvent::of(raw, &self.node.names);
+            raw.id == event.id && there.is_ok_and(|there| there.ends == *ends)
+        });
+        Ok(is_it.then(|| found.iter().map(|raw| raw.position).collect()))
     }
 
     /// Takes note of what stands now, and answers.
@@ -401,6 +420,10 @@ impl Appending {
             let answer = member.prepared.answer(position);
             if let Some((key, body)) = member.prepared.key {
                 node.remember(key, KeyedAnswer { body, answer: answer.clone() });
+                // Where it has been followed already, it stands in the index, and nobody comes by again.
+                if node.reach().position >= position {
+                    node.forget_remembered([key]);
+                }
             }
             let forgets = member.prepared.events.iter().any(|event| event.forgets.is_some());
             // Before anybody is told of it, it has been carried out here.
@@ -507,13 +530,15 @@ impl Drop for Claim<'_> {
 /// What goes to the cluster for a group.
 struct Proposal {
     events: Vec<Proposed>,
+    /// Which command each of them ends.
+    ends: Vec<Option<Ended>>,
     /// The latest time of the stream after it.
     effective_at: i64,
 }
 
 impl Proposal {
     fn of(group: &[Waiting], head: Head, recorded_at: i64) -> Result<Self, AppendError> {
-        let (mut events, mut effective_at) = (Vec::new(), head.effective_at);
+        let (mut events, mut all_ends, mut effective_at) = (Vec::new(), Vec::new(), head.effective_at);
         for Waiting { prepared, .. } in group {
             effective_at = effective_at.max(prepared.occurred_at.unwrap_or(recorded_at));
             let ids = || prepared.events.iter().map(|event| (event.id.0, event.tag.clone())).collect();
@@ -537,14 +562,15 @@ impl Proposal {
                     data: &event.data,
                 };
                 let ends = if index + 1 == count { ends.take() } else { None };
-                events.push(propose(&stored, ends).map_err(AppendError::Unavailable)?);
+                events.push(propose(&stored, ends.clone()).map_err(AppendError::Unavailable)?);
+                all_ends.push(ends);
             }
         }
         let size = events.iter().map(Proposed::size).sum();
         if size > CALL && group.len() == 1 {
             return Err(AppendError::TooLarge { limit: LIMIT, size });
         }
-        Ok(Self { events, effective_at })
+        Ok(Self { events, ends: all_ends, effective_at })
     }
 }
 

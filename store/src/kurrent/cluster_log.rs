@@ -4,7 +4,7 @@ use domain::{BadEvent, Stored};
 use uuid::Uuid;
 
 use super::{
-    connection::{Connection, Raw},
+    connection::{Connection, Raw, Server},
     envelope::StoredEvent,
     identity::Opening,
     names::Names,
@@ -63,7 +63,8 @@ impl ClusterLog {
         mut each: impl FnMut(&[Raw]) -> Result<bool, OpenError>,
     ) -> Result<(), OpenError> {
         loop {
-            let read = self.connection.read_all(after, PAGE, prefixes).await;
+            // Whoever reads the whole log wants all of it: another server may not have come as far.
+            let read = self.connection.read_beyond(Server::Leader, (after, after), PAGE, prefixes).await;
             let (page, is_full) = read.map_err(|trouble| self.connection.cannot(trouble.to_string()))?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.position;

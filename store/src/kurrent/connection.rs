@@ -155,6 +155,15 @@ impl From<Trouble> for CopyError {
     }
 }
 
+/// Which server is read from.
+#[derive(Clone, Copy)]
+pub(super) enum Server {
+    /// The one that the address asks for.
+    Any,
+    /// The one that has everything.
+    Leader,
+}
+
 impl Connection {
     /// Connects, and refuses servers that are too old.
     pub(super) async fn open(cluster: Cluster) -> Result<Self, OpenError> {
@@ -212,14 +221,14 @@ impl Connection {
         limit: usize,
         prefixes: &[String],
     ) -> Result<(Vec<Raw>, bool), Trouble> {
-        self.read_beyond(after, after, limit, prefixes).await
+        self.read_beyond(Server::Any, (after, after), limit, prefixes).await
     }
 
-    /// The same after any number, reading from a position of the cluster at or before it.
+    /// The same from a certain server, after any number, reading from a position of the cluster at or before it.
     pub(super) async fn read_beyond(
         &self,
-        from: u64,
-        after: u64,
+        server: Server,
+        (from, after): (u64, u64),
         limit: usize,
         prefixes: &[String],
     ) -> Result<(Vec<Raw>, bool), Trouble> {
@@ -228,7 +237,11 @@ impl Connection {
         let options = ReadAllOptions::default().position(from).max_count(limit.saturating_add(PASSED_OVER));
         let options = self.authenticated(options.filter(filter(prefixes)), ReadAllOptions::authenticated);
         let is_wanted = |raw: &Raw| raw.position > after && begins_with_one(&raw.name, prefixes);
-        let events = self.reading(&self.any, (limit, BYTES_AT_ONCE), is_wanted, |client| {
+        let renewable = match server {
+            Server::Any => &self.any,
+            Server::Leader => &self.leader,
+        };
+        let events = self.reading(renewable, (limit, BYTES_AT_ONCE), is_wanted, |client| {
             let options = options.clone();
             async move { client.read_all(&options).await }
         });

@@ -18,13 +18,16 @@ use super::{
     envelope::{StoredEvent, propose},
     identity::Opening,
     names::{Holds, Names},
+    peers::set_metadata,
     tracker::KEY_TAGS,
 };
 use crate::{
     cluster::Cluster,
     copying::CopyError,
     epochs,
-    folder::{Format, Joining, KEYS_FILE, LEDGER_KEY_FILE, LOG_FILE, WITH_LEDGER, exists, write_format},
+    folder::{
+        FORMAT_FILE, Format, Joining, KEYS_FILE, LEDGER_KEY_FILE, LOG_FILE, WITH_LEDGER, exists, write_format,
+    },
     keys::{Keys, mirror::WrappedKey, mirror::each_wrapped},
     log_file::{INSERT, LogFile, to_stored},
     open_error::OpenError,
@@ -139,7 +142,10 @@ async fn copy_key(connection: &Connection, names: &Names, key: WrappedKey) -> Re
 /// Whoever could come in can still come in.
 async fn copy_document(connection: &Connection, names: &Names, file: &Path) -> Result<(), CopyError> {
     let Ok(text) = fs::read_to_string(file) else { return Ok(()) };
-    let event = document::event(&text)?;
+    let unreadable = |error: serde_json::Error| CopyError::Source(format!("{}: {error}", file.display()));
+    let all: serde_json::Value = serde_json::from_str(&text).map_err(unreadable)?;
+    let event = document::event(&all.to_string())?;
+    set_metadata(connection, &names.document(), &document::kept()).await?;
     match connection.append_surely(&names.document(), Expected::Events(0), &[event]).await {
         Ok(_) | Err(Trouble::Revision(_)) => Ok(()),
         Err(trouble) => Err(trouble.into()),
@@ -286,9 +292,15 @@ pub(crate) async fn out_of_cluster(
         return Err(bad);
     }
     drop(file);
-    write_format(to, &Format::of_log(WITH_LEDGER - 1, log.log_id()))?;
-    fs::remove_file(to.join(MARK)).map_err(OpenError::io(to))?;
+    if !exists(&to.join(FORMAT_FILE))? {
+        write_format(to, &Format::of_log(WITH_LEDGER - 1, log.log_id()))?;
+    }
     Ok(())
+}
+
+/// Notes that all of the log is in a folder: from now on nothing more is copied into it.
+pub(crate) fn finish(to: &Path) -> Result<(), CopyError> {
+    Ok(fs::remove_file(to.join(MARK)).map_err(OpenError::io(to))?)
 }
 
 /// How many events the folder holds already, and where the last of them stands in the cluster.

@@ -14,9 +14,21 @@ const WRITTEN: &str = "tokens.kept";
 
 /// Reads it from the cluster.
 pub(super) async fn read(node: &Node) -> Result<(), Trouble> {
-    let found = node.connection.last_of(&node.names.document()).await?;
-    node.document.send_replace(found.map(|raw| document(&raw)));
+    if let Some(found) = node.connection.last_of(&node.names.document()).await? {
+        replace(node, document(&found));
+    }
     Ok(())
+}
+
+/// Takes note of a version, unless a newer one is known.
+pub(super) fn replace(node: &Node, document: Document) {
+    node.document.send_if_modified(|known| {
+        let is_newer = known.as_ref().is_none_or(|known| known.revision < document.revision);
+        if is_newer {
+            *known = Some(document);
+        }
+        is_newer
+    });
 }
 
 /// Writes it, unless somebody else has written it since it was read; whether it was.
@@ -25,22 +37,30 @@ pub(super) async fn write(node: &Node, revision: u64, text: &str) -> Result<bool
     let id = event.id;
     let name = node.names.document();
     if revision == 0 {
-        set_metadata(node, &name, &serde_json::json!({ "$maxCount": KEPT })).await?;
+        set_metadata(&node.connection, &name, &kept()).await?;
     }
     match node.connection.append_surely(&name, Expected::Events(revision), &[event]).await {
         Ok(_) => {}
         // It may be this very version, whose answer was lost.
         Err(Trouble::Revision(_)) => {
             let last = node.connection.last_of(&name).await?;
-            if last.as_ref().is_none_or(|last| last.id != id) {
-                node.document.send_replace(last.map(|raw| document(&raw)));
+            let is_ours = last.as_ref().is_some_and(|last| last.id == id);
+            if let Some(last) = last.filter(|_| !is_ours) {
+                replace(node, document(&last));
+            }
+            if !is_ours {
                 return Ok(false);
             }
         }
         Err(trouble) => return Err(trouble),
     }
-    node.document.send_replace(Some(Document { revision: revision + 1, text: text.to_owned() }));
+    replace(node, Document { revision: revision + 1, text: text.to_owned() });
     Ok(true)
+}
+
+/// What the cluster is told about how much of it is kept.
+pub(super) fn kept() -> serde_json::Value {
+    serde_json::json!({ "$maxCount": KEPT })
 }
 
 /// A version of the document.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{epochs::files, folder::read_secret};
 
 use super::{
-    connection::{Expected, Proposed, Trouble},
+    connection::{Connection, Expected, Proposed, Trouble},
     epochs::fingerprint,
     node::Node,
 };
@@ -148,17 +148,17 @@ async fn announce(node: &Node, epochs: Vec<(u32, String)>, leaves: bool) -> Resu
 
 async fn keep_few(node: &Node) -> Result<(), Trouble> {
     let metadata = serde_json::json!({ "$maxCount": KEPT });
-    set_metadata(node, &node.names.node(node.id), &metadata).await
+    set_metadata(&node.connection, &node.names.node(node.id), &metadata).await
 }
 
 /// Says how much of a stream the cluster keeps.
 pub(super) async fn set_metadata(
-    node: &Node,
+    connection: &Connection,
     name: &str,
     metadata: &serde_json::Value,
 ) -> Result<(), Trouble> {
     let event = Proposed::of(random(), "$metadata", metadata)?;
-    node.connection.append_surely(&format!("$${name}"), Expected::Any, &[event]).await.map(|_| ())
+    connection.append_surely(&format!("$${name}"), Expected::Any, &[event]).await.map(|_| ())
 }
 
 pub(super) fn random() -> Uuid {

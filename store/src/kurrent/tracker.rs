@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::{
     connection::{Raw, Trouble},
+    document,
     envelope::{Ended, StoredEvent},
     epochs::EpochNotice,
     names::Holds,
@@ -305,8 +306,8 @@ impl Tracker {
                 known.extend(peers.into_iter().map(|peer| (peer.node, peer)));
             });
         }
-        if document.is_some() {
-            self.node.document.send_replace(document);
+        if let Some(document) = document {
+            document::replace(&self.node, document);
         }
     }
 
