@@ -300,6 +300,12 @@ impl Drop for Held {
 }
 
 /// Refuses a folder that holds something but was not made by this program, before anything is put into it.
+/// Whether a folder says that it is that of a node.
+pub(crate) fn is_of_node(path: &Path) -> bool {
+    let said = read_if_there(&path.join(FORMAT_FILE)).ok().flatten();
+    said.and_then(|bytes| check_format(path, &bytes).ok()).is_some_and(|format| format.keeps == Keeps::Node)
+}
+
 fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
     let mut has_others = false;
     for entry in fs::read_dir(path).map_err(OpenError::io(path))? {

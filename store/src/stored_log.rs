@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use uuid::Uuid;
 
 use crate::{
+    folder::is_of_node,
     log_file::{COLUMNS, LogFile, keep_plans},
     open_error::OpenError,
     stored,
@@ -26,6 +27,11 @@ impl StoredLog {
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
         let path = folder.join("log.sqlite");
         if !path.is_file() {
+            if is_of_node(folder) {
+                let reason = "is that of a node, whose log lies in a cluster: name that one, with --store, or with --from \
+                              where it is copied";
+                return Err(OpenError::AnotherSort { folder: folder.to_owned(), reason });
+            }
             return Err(OpenError::Missing(path));
         }
         let connect = || {

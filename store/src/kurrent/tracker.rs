@@ -228,7 +228,7 @@ impl Tracker {
             match self.node.names.holds(&raw.name) {
                 Some(Holds::Events(_)) => self.take_event(raw, reach, &mut contents),
                 Some(Holds::Key) if KEY_TAGS.contains(&raw.tag.as_str()) => {
-                    contents.keys.extend(read_data(raw))
+                    contents.keys.extend(read_data(raw));
                 }
                 Some(Holds::Epochs) => contents.epochs.extend(EpochNotice::of(raw)),
                 Some(Holds::Answers) if raw.tag == ANSWERED => contents.added.answers.extend(answer_in(raw)),
