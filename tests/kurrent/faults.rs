@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::servers::Servers;
 use crate::{
     contract::{Store, all_of, append, assert_answered, fund, key, keyed, registered, renamed, stream_of},
+    harness::PATIENCE,
     kurrent_double::Lost,
 };
 
@@ -373,6 +374,24 @@ async fn where_two_nodes_draw_the_key_of_one_contact_one_of_them_counts() {
         }
     }
     assert_eq!(servers.faults().event_count("key-"), 20, "one key for each");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_a_node_that_has_ended_in_good_order() {
+    let servers = Servers::double(1);
+    let ([one, other], _places) = two(&servers).await;
+    let until_heard = async |is_living: bool| {
+        let heard = async {
+            while !one.peers().iter().any(|peer| peer.is_living == is_living) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, heard).await.unwrap();
+    };
+    until_heard(true).await;
+    other.leave().await;
+    drop(other);
+    until_heard(false).await;
 }
 
 fn erased() -> Event {

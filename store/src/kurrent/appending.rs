@@ -389,14 +389,14 @@ impl Appending {
         let Proposal { events, ends, .. } = proposal;
         let read = self.node.connection.read_stream(name, expected, events.len()).await;
         let found = read.map_err(|_| AppendError::OutcomeUnknown)?.unwrap_or_default();
-        if found.len() < events.len() {
-            // Where it was read they have not arrived.
-            return Err(AppendError::OutcomeUnknown);
-        }
         let is_it = found.iter().zip(events).zip(ends).all(|((raw, event), ends)| {
             let there = StoredEvent::of(raw, &self.node.names);
             raw.id == event.id && there.is_ok_and(|there| there.ends == *ends)
         });
+        if is_it && found.len() < events.len() {
+            // They stand there whole or not at all; where it was read they have not arrived.
+            return Err(AppendError::OutcomeUnknown);
+        }
         Ok(is_it.then(|| found.iter().map(|raw| raw.position).collect()))
     }
 
