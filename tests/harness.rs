@@ -3,13 +3,12 @@
 
 use std::{
     collections::HashMap,
-    fs,
     io::{self, BufRead, BufReader, Read, Write as _},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, OnceLock},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use api::{
@@ -232,61 +231,32 @@ async fn open(folder: &Path) -> Arc<Rapport> {
     }
 }
 
-/// The real program, built when it is older than its sources.
+/// The real program, built from what the sources are now.
 pub(crate) fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let deps = std::env::current_exe().unwrap();
         let folder = deps.parent().and_then(Path::parent).unwrap().to_owned();
         let binary = folder.join("rapport");
-        let built = fs::metadata(&binary).and_then(|file| file.modified()).ok();
-        if built.is_none_or(|built| newest_source() > built) {
-            let profile = folder.file_name().and_then(|name| name.to_str()).unwrap();
-            let profile = if profile == "debug" { "dev" } else { profile };
-            let status = Command::new(env!("CARGO"))
-                .args(["build", "--quiet", "-p", "api", "--bin", "rapport", "--profile", profile])
-                // What is tested is what is built: with the client of clusters, or without it.
-                .args(if cfg!(feature = "kurrentdb") { &[][..] } else { &["--no-default-features"][..] })
-                .arg("--target-dir")
-                .arg(folder.parent().unwrap())
-                .current_dir(workspace())
-                .status()
-                .unwrap();
-            assert!(status.success(), "the program could not be built");
-            // Cargo leaves a file alone that would come out the same.
-            let _ = fs::File::open(&binary).and_then(|file| file.set_modified(now()));
-        }
+        let profile = folder.file_name().and_then(|name| name.to_str()).unwrap();
+        let profile = if profile == "debug" { "dev" } else { profile };
+        // Also where there is one already: it may have been built from other sources or with other features.
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "-p", "api", "--bin", "rapport", "--profile", profile])
+            // What is tested is what is built: with the client of clusters, or without it.
+            .args(if cfg!(feature = "kurrentdb") { &[][..] } else { &["--no-default-features"][..] })
+            .arg("--target-dir")
+            .arg(folder.parent().unwrap())
+            .current_dir(workspace())
+            .status()
+            .unwrap();
+        assert!(status.success(), "the program could not be built");
         binary
     })
 }
 
 pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
-
-#[expect(clippy::disallowed_methods, reason = "only compared with the times of files")]
-fn now() -> SystemTime {
-    SystemTime::now()
-}
-
-fn newest_source() -> SystemTime {
-    let mut folders: Vec<PathBuf> = ["api", "commands", "domain", "intake", "ledger", "projections", "store"]
-        .iter()
-        .flat_map(|name| [workspace().join(name).join("src"), workspace().join(name).join("maps")])
-        .collect();
-    let mut newest = SystemTime::UNIX_EPOCH;
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten() {
-            let entry = entry.unwrap();
-            // A file that somebody replaces at this very moment is as new as any other.
-            let Ok(file) = entry.metadata() else { continue };
-            if file.is_dir() {
-                folders.push(entry.path());
-            }
-            newest = newest.max(file.modified().unwrap());
-        }
-    }
-    newest
 }
 
 /// The program with a command line, not started yet.
