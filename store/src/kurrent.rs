@@ -264,7 +264,7 @@ impl KurrentStore {
         read.map_err(|trouble| storage(&trouble))
     }
 
-    /// The same, all of them, however large they are.
+    /// Events after any number, as many as are asked for, however large they are.
     async fn fetch_whole(&self, after: u64, count: usize) -> Result<Vec<Entry>, ReadError> {
         let (mut entries, mut after) = (Vec::new(), after);
         while entries.len() < count {
@@ -341,8 +341,7 @@ fn open_index(folder: &DataFolder, keys: &Keys) -> Result<(NodeIndex, Reach), Op
 
 /// What the other nodes last said, so that this one knows of them before they speak again.
 async fn hear_others(node: &Node) {
-    let prefix = [node.names.stored("rapport-node-")];
-    let Ok(said) = node.connection.newest_of_all(ANNOUNCEMENTS, &prefix).await else { return };
+    let Ok(said) = node.connection.newest_of_all(ANNOUNCEMENTS, &node.names.of_nodes()).await else { return };
     let now = node.clock.now();
     node.peers.send_modify(|known| {
         for raw in said.iter().rev().filter(|raw| raw.tag == ANNOUNCED) {

@@ -22,7 +22,7 @@ use super::{
     node::Node,
     pause::Pause,
     peers::random,
-    tracker::{ANSWERED, NothingDone},
+    tracker::{ANSWERED, DRAWN, NothingDone},
 };
 use crate::{
     keys::mirror::WrappedKey,
@@ -290,7 +290,7 @@ impl Appending {
     async fn share_key(&self, key: &WrappedKey) -> Result<bool, AppendError> {
         let node = &self.node;
         let name = node.names.key(key.name());
-        let event = Proposed::of(id_of(key), "key.drawn", key).map_err(|trouble| not_done(&trouble))?;
+        let event = Proposed::of(id_of(key), DRAWN, key).map_err(|trouble| not_done(&trouble))?;
         match node.connection.append_surely(&name, Expected::Events(0), &[event]).await {
             Ok(_) => {
                 // While it was on its way it may have been drawn for somebody who is erased by now.

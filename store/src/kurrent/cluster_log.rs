@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{
     connection::{Connection, Raw, Server},
     envelope::StoredEvent,
-    identity::Opening,
+    identity::{Identity, Opening},
     names::Names,
 };
 use crate::{cluster::Cluster, open_error::OpenError};
@@ -18,7 +18,7 @@ const PAGE: usize = 4_096;
 pub(crate) struct ClusterLog {
     pub(super) connection: Connection,
     pub(super) names: Names,
-    log: Uuid,
+    pub(super) identity: Identity,
 }
 
 impl ClusterLog {
@@ -30,12 +30,11 @@ impl ClusterLog {
         let Some(identity) = opening.read_identity().await? else {
             return Err(connection.cannot("there is no log in it".to_owned()));
         };
-        let log = identity.log;
-        Ok(Self { connection, names, log })
+        Ok(Self { connection, names, identity })
     }
 
     pub(crate) fn log_id(&self) -> Uuid {
-        self.log
+        self.identity.log
     }
 
     /// Hands out every event in the order of the log until told to stop.

@@ -19,7 +19,7 @@ use super::{
     identity::Opening,
     names::{Holds, Names},
     peers::set_metadata,
-    tracker::KEY_TAGS,
+    tracker::{DRAWN, keys_in},
 };
 use crate::{
     cluster::Cluster,
@@ -131,7 +131,7 @@ async fn copy_keys(connection: &Connection, names: &Names, file: &Path) -> Resul
 }
 
 async fn copy_key(connection: &Connection, names: &Names, key: WrappedKey) -> Result<(), CopyError> {
-    let event = Proposed::of(id_of(&key), KEY_TAGS[0], &key)?;
+    let event = Proposed::of(id_of(&key), DRAWN, &key)?;
     match connection.append_surely(&names.key(key.name()), Expected::Events(0), &[event]).await {
         // It stands there already, or whose it was has been erased since.
         Ok(_) | Err(Trouble::Revision(_) | Trouble::Destroyed) => Ok(()),
@@ -254,19 +254,13 @@ pub(crate) async fn out_of_cluster(
     let log = ClusterLog::open(from).await?;
     let joining = Joining::begin_copy(to, MARK, log.log_id())?;
     let opening = Opening { connection: &log.connection, names: &log.names, secrets: Some(secrets) };
-    let identity = opening.read_identity().await?.ok_or(CopyError::Foreign)?;
-    let (oldest, current) = opening.take_all(joining.path(), &identity).await?;
+    let (oldest, current) = opening.take_all(joining.path(), &log.identity).await?;
     let keys = Keys::open_copy(to, &Options::default(), (oldest, current))?;
     let mut file = LogFile::open(&to.join(LOG_FILE), log.log_id(), &Options::default())?;
     let (mut count, after) = reached(&log, &file).await?;
     // All keys, also those that stand before the place where it goes on: what is known already stays.
-    log.pages(0, &[log.names.stored("key-")], |page| {
-        let wrapped: Vec<WrappedKey> = page
-            .iter()
-            .filter(|raw| KEY_TAGS.contains(&raw.tag.as_str()))
-            .filter_map(|raw| serde_json::from_slice(&raw.data).ok())
-            .collect();
-        let adopted = keys.adopt(&wrapped).map(|_| true);
+    log.pages(0, &log.names.of_keys(), |page| {
+        let adopted = keys.adopt(&keys_in(page, &log.names)).map(|_| true);
         adopted.map_err(|error| OpenError::Keys { path: to.join(KEYS_FILE), reason: error.to_string() })
     })
     .await?;

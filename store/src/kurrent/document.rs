@@ -15,7 +15,7 @@ const WRITTEN: &str = "tokens.kept";
 /// Reads it from the cluster.
 pub(super) async fn read(node: &Node) -> Result<(), Trouble> {
     if let Some(found) = node.connection.last_of(&node.names.document()).await? {
-        replace(node, document(&found));
+        replace(node, of(&found));
     }
     Ok(())
 }
@@ -46,7 +46,7 @@ pub(super) async fn write(node: &Node, revision: u64, text: &str) -> Result<bool
             let last = node.connection.last_of(&name).await?;
             let is_ours = last.as_ref().is_some_and(|last| last.id == id);
             if let Some(last) = last.filter(|_| !is_ours) {
-                replace(node, document(&last));
+                replace(node, of(&last));
             }
             if !is_ours {
                 return Ok(false);
@@ -70,6 +70,7 @@ pub(super) fn event(text: &str) -> Result<Proposed, Trouble> {
     Ok(Proposed { id: random(), tag: WRITTEN.to_owned(), data: data.to_owned(), metadata: None })
 }
 
-fn document(raw: &Raw) -> Document {
+/// The version that stands in an event.
+pub(super) fn of(raw: &Raw) -> Document {
     Document { revision: raw.revision + 1, text: String::from_utf8(raw.data.clone()).unwrap_or_default() }
 }

@@ -16,8 +16,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     connection::{Expected, Proposed, Raw, Trouble},
+    envelope::hex,
     node::Node,
     peers::{self, Peer},
+    tracker::WRAPPED,
 };
 use crate::{
     epochs,
@@ -123,7 +125,7 @@ pub(super) fn fingerprint(file: &Path, secret: &[u8; 32]) -> String {
         .chain_update(b"rapport fingerprint ")
         .chain_update(name.as_bytes())
         .chain_update(secret);
-    digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest.finalize()[..16])
 }
 
 /// The oldest epoch that has not ended, the current one, and by which the keys of all of them are known: those that
@@ -293,7 +295,7 @@ async fn wrap_anew(
 }
 
 async fn write(node: &Arc<Node>, key: WrappedKey) -> Result<(), Trouble> {
-    let event = Proposed::of(peers::random(), "key.wrapped", &key)?;
+    let event = Proposed::of(peers::random(), WRAPPED, &key)?;
     match node.connection.append_surely(&node.names.key(key.name()), Expected::Any, &[event]).await {
         Ok(_) | Err(Trouble::Destroyed) => Ok(()),
         Err(trouble) => Err(trouble),

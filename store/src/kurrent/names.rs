@@ -58,6 +58,11 @@ impl Names {
         format!("{}{KEY}{}", self.prefix, key_id(name))
     }
 
+    /// How the names of all streams of keys begin.
+    pub(super) fn of_keys(&self) -> [String; 1] {
+        [self.stored(KEY)]
+    }
+
     pub(super) fn identity(&self) -> String {
         self.stored(IDENTITY)
     }
@@ -72,6 +77,11 @@ impl Names {
 
     pub(super) fn node(&self, node: Uuid) -> String {
         format!("{}{NODE}{node}", self.prefix)
+    }
+
+    /// How the names of all streams begin in which nodes speak of themselves.
+    pub(super) fn of_nodes(&self) -> [String; 1] {
+        [self.stored(NODE)]
     }
 
     pub(super) fn document(&self) -> String {

@@ -169,12 +169,12 @@ impl Node {
         }
     }
 
-    /// Keeps an answer until whoever follows has put it into the index.
     /// Whether another node was heard of lately.
     pub(super) fn has_company(&self) -> bool {
         self.peers.borrow().values().any(|peer| peer.node != self.id && peer.is_living())
     }
 
+    /// Keeps an answer until whoever follows has put it into the index.
     pub(super) fn remember(&self, key: CommandKey, answer: KeyedAnswer) {
         self.answered().insert(key, answer);
     }

@@ -18,7 +18,7 @@ use super::{
     document,
     envelope::{Ended, StoredEvent},
     epochs::EpochNotice,
-    names::Holds,
+    names::{Holds, Names},
     node::{LAG_LIMIT, Node},
     node_index::{Added, MARKED_EVERY, Mark, Reach},
     pause::Pause,
@@ -43,8 +43,9 @@ const NOTED: Duration = Duration::from_secs(10);
 /// How many streams of keys are destroyed at a time.
 const DESTROYED_AT_ONCE: usize = 32;
 
-/// The tags of keys.
-pub(super) const KEY_TAGS: &[&str] = &["key.drawn", "key.wrapped"];
+/// The tags of a key: when it is drawn, and when it is wrapped anew.
+pub(super) const DRAWN: &str = "key.drawn";
+pub(super) const WRAPPED: &str = "key.wrapped";
 /// The tag of an answer to a command that changed nothing.
 pub(super) const ANSWERED: &str = "command.answered";
 
@@ -150,13 +151,9 @@ impl Tracker {
     /// by now, since what wrapped them when they were drawn may be gone. After which position to go on; nothing where
     /// all have been seen.
     fn take_keys(&self, after: u64) -> Result<Option<u64>, Stuck> {
-        let Some(read) = self.read(after, &[self.node.names.stored("key-")]) else { return Ok(Some(after)) };
+        let Some(read) = self.read(after, &self.node.names.of_keys()) else { return Ok(Some(after)) };
         let (page, is_full) = read?;
-        let is_key = |raw: &&Raw| {
-            self.node.names.holds(&raw.name) == Some(Holds::Key) && KEY_TAGS.contains(&raw.tag.as_str())
-        };
-        let keys: Vec<WrappedKey> = page.iter().filter(is_key).filter_map(read_data).collect();
-        self.node.keys.adopt(&keys)?;
+        self.node.keys.adopt(&keys_in(&page, &self.node.names))?;
         Ok(page.last().map(|last| last.position).filter(|_| is_full))
     }
 
@@ -227,19 +224,14 @@ impl Tracker {
             }
             match self.node.names.holds(&raw.name) {
                 Some(Holds::Events(_)) => self.take_event(raw, reach, &mut contents),
-                Some(Holds::Key) if KEY_TAGS.contains(&raw.tag.as_str()) => {
-                    contents.keys.extend(read_data(raw));
-                }
+                Some(Holds::Key) => contents.keys.extend(key_in(raw)),
                 Some(Holds::Epochs) => contents.epochs.extend(EpochNotice::of(raw)),
                 Some(Holds::Answers) if raw.tag == ANSWERED => contents.added.answers.extend(answer_in(raw)),
                 Some(Holds::Node) if raw.tag == ANNOUNCED => {
                     let peer = read_data::<Announcement>(raw).map(|said| self.peer(said));
                     contents.peers.extend(peer);
                 }
-                Some(Holds::Document) => {
-                    let text = String::from_utf8(raw.data.clone()).unwrap_or_default();
-                    contents.document = Some(Document { revision: raw.revision + 1, text });
-                }
+                Some(Holds::Document) => contents.document = Some(document::of(raw)),
                 Some(Holds::Identity) => refuse_newer(raw)?,
                 _ => {}
             }
@@ -357,6 +349,15 @@ fn read_data<T: for<'de> Deserialize<'de>>(raw: &Raw) -> Option<T> {
         );
     }
     read.ok()
+}
+
+/// The wrapped keys of a page. Other people's streams may be called nearly as ours are.
+pub(super) fn keys_in(page: &[Raw], names: &Names) -> Vec<WrappedKey> {
+    page.iter().filter(|raw| names.holds(&raw.name) == Some(Holds::Key)).filter_map(key_in).collect()
+}
+
+fn key_in(raw: &Raw) -> Option<WrappedKey> {
+    [DRAWN, WRAPPED].contains(&raw.tag.as_str()).then(|| read_data(raw))?
 }
 
 fn answer_in(raw: &Raw) -> Option<(CommandKey, KeyedAnswer, i64)> {
