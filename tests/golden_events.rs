@@ -65,3 +65,69 @@ fn every_golden_event_decodes_and_is_written_the_same_again() {
         assert_eq!(stored, fields, "{tag}");
     }
 }
+
+/// Every contact that an event names, found by the types of its fields and not by what the event says of itself.
+fn named_contacts(kind: Kind, tag: &str, stored: &Value) -> BTreeSet<String> {
+    let mut generator = schemars::SchemaGenerator::default();
+    let schema = kind.event_schema(&mut generator);
+    let definitions = generator.take_definitions(true);
+    let mut found = BTreeSet::new();
+    let of_tag = serde_json::json!({ tag: stored });
+    walk(&definitions, schema.as_value(), &of_tag, &mut found);
+    found
+}
+
+/// Walks a value along its schema and collects what is a contact's id.
+fn walk(
+    definitions: &serde_json::Map<String, Value>,
+    schema: &Value,
+    value: &Value,
+    found: &mut BTreeSet<String>,
+) {
+    if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+        match name {
+            "ContactId" => found.extend(value.as_str().map(str::to_owned)),
+            _ => walk(definitions, &definitions[name], value, found),
+        }
+    }
+    let choices = ["oneOf", "anyOf", "allOf"].iter().filter_map(|choice| schema[*choice].as_array());
+    for choice in choices.flatten() {
+        walk(definitions, choice, value, found);
+    }
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                walk(definitions, &schema["properties"][name], member, found);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                walk(definitions, &schema["items"], item, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn an_event_concerns_every_contact_that_it_names() {
+    let mut naming = 0;
+    for (kind, tag) in tags() {
+        let stored = fs::read_to_string(golden().join(format!("{tag}.json"))).unwrap();
+        let event = Event::decode(kind, tag, &stored).unwrap();
+        // Those who were shown learn of it from the view of disclosures; reading must not make histories longer.
+        if kind == Kind::Disclosure {
+            continue;
+        }
+        let concerned: BTreeSet<String> = event.contacts().iter().map(ToString::to_string).collect();
+        let named = named_contacts(kind, tag, &serde_json::from_str(&stored).unwrap());
+        let missing: Vec<_> = named.difference(&concerned).collect();
+        assert!(
+            missing.is_empty(),
+            "{tag} names {missing:?}, who would not find it in their history: return them from `contacts` in \
+             domain/src/{kind}.rs"
+        );
+        naming += named.len();
+    }
+    assert!(naming > 15, "only {naming} contacts were found: are they no `ContactId` any more?");
+}

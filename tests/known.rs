@@ -297,17 +297,30 @@ pub(crate) struct Step {
     pub(crate) number: u64,
 }
 
+/// The kinds of which anybody may ask something.
+pub(crate) fn writable_kinds() -> Vec<Kind> {
+    let writable = known().into_iter().filter(|known| !known.roles.is_empty());
+    let mut kinds: Vec<Kind> = writable.map(|known| known.kind).collect();
+    kinds.dedup();
+    kinds
+}
+
 impl Step {
     pub(crate) fn rolled(dice: &mut Dice) -> Self {
         let mut byte = || u8::try_from(dice.below(256)).unwrap();
         Self { kind: byte(), what: byte(), number: dice.roll() % 1_000_000 }
     }
 
+    /// A step in the life of the things of one kind, whatever other kinds there are.
+    pub(crate) fn rolled_for(kind: Kind, dice: &mut Dice) -> Self {
+        let kind = writable_kinds().iter().position(|known| *known == kind).unwrap();
+        Self { kind: u8::try_from(kind).unwrap(), ..Self::rolled(dice) }
+    }
+
     /// The command: of what, which one, its name and fields.
     pub(crate) fn command(&self) -> (Kind, Uuid, &'static str, Value) {
         let mut commands: Vec<Known> = known().into_iter().filter(|known| !known.roles.is_empty()).collect();
-        let mut kinds: Vec<Kind> = commands.iter().map(|known| known.kind).collect();
-        kinds.dedup();
+        let kinds = writable_kinds();
         let kind = kinds[usize::from(self.kind) % kinds.len()];
         commands.retain(|known| known.kind == kind);
         // Most things begin, few are voided.

@@ -274,7 +274,18 @@ impl Concerns for ContactEvent {
             | Self::Merged { into: other, .. }
             | Self::Unmerged { from: other }
             | Self::MergeDismissed { other } => vec![*other],
-            _ => Vec::new(),
+            Self::Registered { .. }
+            | Self::Renamed { .. }
+            | Self::DetailChanged { .. }
+            | Self::IdentityLinked { .. }
+            | Self::IdentityUnlinked { .. }
+            | Self::Tagged { .. }
+            | Self::Untagged { .. }
+            | Self::ConsentGiven { .. }
+            | Self::ConsentWithdrawn { .. }
+            | Self::Voided { .. }
+            | Self::Erased { .. }
+            | Self::Readmitted { .. } => Vec::new(),
         }
     }
 

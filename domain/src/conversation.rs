@@ -124,7 +124,7 @@ impl Concerns for ConversationEvent {
             }
             Self::Replied { message } => of_message(message),
             Self::MessageRedacted { owner, .. } => vec![*owner],
-            _ => Vec::new(),
+            Self::Resolved { .. } | Self::Reopened { .. } | Self::Voided { .. } => Vec::new(),
         }
     }
 

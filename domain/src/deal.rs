@@ -104,7 +104,11 @@ impl Concerns for DealEvent {
         match self {
             Self::Opened { contact, .. } => contact.iter().copied().collect(),
             Self::Corrected { correction, .. } => correction.contact.iter().copied().collect(),
-            _ => Vec::new(),
+            Self::Advanced { .. }
+            | Self::Converted { .. }
+            | Self::Lost { .. }
+            | Self::Reopened { .. }
+            | Self::Voided { .. } => Vec::new(),
         }
     }
 }

@@ -79,7 +79,12 @@ impl Concerns for EnrolmentEvent {
     fn contacts(&self) -> Vec<ContactId> {
         match self {
             Self::Enrolled { contact, .. } => vec![*contact],
-            _ => Vec::new(),
+            Self::Advanced { .. }
+            | Self::Completed { .. }
+            | Self::Withdrawn { .. }
+            | Self::Reinstated { .. }
+            | Self::Corrected { .. }
+            | Self::Voided { .. } => Vec::new(),
         }
     }
 }

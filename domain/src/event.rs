@@ -2,14 +2,25 @@
 
 use std::{fmt, str::FromStr};
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use crate::{
-    contact::ContactEvent, conversation::ConversationEvent, deal::DealEvent, disclosure::DisclosureEvent,
-    enrolment::EnrolmentEvent, fund::FundEvent, gathering::GatheringEvent, gift::GiftEvent, ids::ContactId,
-    lead::LeadEvent, member::MemberEvent, personal::Forgotten, program::ProgramEvent, setting::SettingEvent,
+    contact::ContactEvent,
+    conversation::ConversationEvent,
+    deal::DealEvent,
+    disclosure::DisclosureEvent,
+    enrolment::EnrolmentEvent,
+    fund::FundEvent,
+    gathering::GatheringEvent,
+    gift::GiftEvent,
+    ids::ContactId,
+    lead::LeadEvent,
+    member::MemberEvent,
+    personal::{FORGETTING, Forgotten},
+    program::ProgramEvent,
+    setting::SettingEvent,
     tagged,
 };
 
@@ -29,6 +40,11 @@ macro_rules! kinds {
             /// The one word of the kind.
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$kind => $word),+ }
+            }
+
+            /// The JSON schema of the kind's events: one property named by its tag for each, its fields inside.
+            pub fn event_schema(self, generator: &mut SchemaGenerator) -> Schema {
+                match self { $(Self::$kind => generator.subschema_for::<$event>()),+ }
             }
 
             /// Every tag that the kind's events are stored under.
@@ -113,10 +129,9 @@ kinds! {
 
 /// Which contacts an event is about.
 pub trait Concerns {
-    /// The contacts that the event itself names; none unless the kind says otherwise.
-    fn contacts(&self) -> Vec<ContactId> {
-        Vec::new()
-    }
+    /// The contacts that the event itself names. Whoever is missing here does not find the event in their history,
+    /// so that every kind must say it.
+    fn contacts(&self) -> Vec<ContactId>;
 
     /// What the event destroys, having happened to the thing with this id; nothing unless the kind says otherwise.
     fn forgets(&self, _id: Uuid) -> Option<Forgotten> {
@@ -136,6 +151,23 @@ pub trait KindEvent:
     fn into_event(self) -> Event;
 }
 
+impl Kind {
+    /// Every kind but one, in order; `N` is one less than there are kinds.
+    pub const fn all_but<const N: usize>(left_out: Self) -> [Self; N] {
+        let mut kinds = [left_out; N];
+        let (mut from, mut to) = (0, 0);
+        while from < Self::ALL.len() {
+            if Self::ALL[from] as u32 != left_out as u32 {
+                kinds[to] = Self::ALL[from];
+                to += 1;
+            }
+            from += 1;
+        }
+        assert!(to == N, "N is one less than there are kinds");
+        kinds
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.word())
@@ -144,10 +176,12 @@ impl fmt::Display for Kind {
 
 /// A text that names no kind.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "`{0}` is no kind: use one of contact, lead, deal, conversation, program, enrolment, gathering, gift, fund, member, setting, disclosure"
-)]
+#[error("`{0}` is no kind: use one of {kinds}", kinds = words(Kind::ALL))]
 pub struct NotAKind(String);
+
+fn words(kinds: &[Kind]) -> String {
+    kinds.iter().map(|kind| kind.word()).collect::<Vec<_>>().join(", ")
+}
 
 impl FromStr for Kind {
     type Err = NotAKind;
@@ -181,6 +215,12 @@ impl KindSet {
     /// Whether the kind is in the set.
     pub const fn contains(self, kind: Kind) -> bool {
         self.0 & (1 << kind as u32) != 0
+    }
+
+    /// The kinds among whose events there are some that destroy keys: whoever must forget reads no others.
+    pub fn forgetting() -> Self {
+        let forgets = |kind: &Kind| kind.tags().iter().any(|tag| FORGETTING.contains(tag));
+        Self(Kind::ALL.iter().filter(|kind| forgets(kind)).fold(0, |bits, kind| bits | 1 << *kind as u32))
     }
 
     /// The kinds of both sets.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::event::Concerns;
+use crate::{event::Concerns, ids::ContactId};
 
 /// What can happen to a fund.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -39,4 +39,9 @@ pub enum FundEvent {
     Voided {},
 }
 
-impl Concerns for FundEvent {}
+impl Concerns for FundEvent {
+    fn contacts(&self) -> Vec<ContactId> {
+        // A fund is nobody's.
+        Vec::new()
+    }
+}

@@ -121,7 +121,11 @@ impl Concerns for GatheringEvent {
             | Self::StudentExcused { contact }
             | Self::StudentMissed { contact }
             | Self::PresenceVoided { contact, .. } => vec![*contact],
-            _ => Vec::new(),
+            Self::Scheduled { .. }
+            | Self::Rescheduled { .. }
+            | Self::Cancelled { .. }
+            | Self::HeadcountRecorded { .. }
+            | Self::Voided { .. } => Vec::new(),
         }
     }
 }

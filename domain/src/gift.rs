@@ -117,7 +117,10 @@ impl Concerns for GiftEvent {
                 donor.iter().copied().chain(soft_credits.iter().map(|credit| credit.contact)).collect()
             }
             Self::Corrected { correction, .. } => correction.donor.iter().copied().collect(),
-            _ => Vec::new(),
+            Self::Refunded { .. }
+            | Self::Allocated { .. }
+            | Self::Acknowledged { .. }
+            | Self::Voided { .. } => Vec::new(),
         }
     }
 }

@@ -94,7 +94,11 @@ impl Concerns for LeadEvent {
         match self {
             Self::Captured { contact, .. } => vec![*contact],
             Self::Corrected { contact, .. } => contact.iter().copied().collect(),
-            _ => Vec::new(),
+            Self::Assigned { .. }
+            | Self::Qualified { .. }
+            | Self::Disqualified { .. }
+            | Self::Converted { .. }
+            | Self::Voided { .. } => Vec::new(),
         }
     }
 }

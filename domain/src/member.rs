@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{event::Concerns, role::Role};
+use crate::{event::Concerns, ids::ContactId, role::Role};
 
 /// What can happen to a member of staff.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -51,4 +51,9 @@ pub enum MemberEvent {
     TokenRevoked {},
 }
 
-impl Concerns for MemberEvent {}
+impl Concerns for MemberEvent {
+    fn contacts(&self) -> Vec<ContactId> {
+        // A member of staff is no contact.
+        Vec::new()
+    }
+}

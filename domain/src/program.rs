@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{event::Concerns, ids::FundId, moment};
+use crate::{event::Concerns, ids::ContactId, ids::FundId, moment};
 
 /// What can happen to a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -55,4 +55,9 @@ pub enum ProgramEvent {
     Voided {},
 }
 
-impl Concerns for ProgramEvent {}
+impl Concerns for ProgramEvent {
+    fn contacts(&self) -> Vec<ContactId> {
+        // A program is nobody's; an enrolment says whose it is.
+        Vec::new()
+    }
+}

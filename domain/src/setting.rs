@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::event::Concerns;
+use crate::{event::Concerns, ids::ContactId};
 
 /// The id of the one stream of settings.
 pub const SETTINGS: Uuid = Uuid::nil();
@@ -27,4 +27,9 @@ pub enum SettingEvent {
     },
 }
 
-impl Concerns for SettingEvent {}
+impl Concerns for SettingEvent {
+    fn contacts(&self) -> Vec<ContactId> {
+        // A setting is about the organisation.
+        Vec::new()
+    }
+}

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{Forgotten, Kind, KindSet, Page, Position};
+use domain::{Forgotten, KindSet, Page, Position};
 
 use crate::{
     snapshot,
@@ -183,8 +183,7 @@ impl Followed {
         let Some(file) = self.file.as_mut() else { return true };
         let mut position = at;
         while position < shared.store.head() && !shared.stopping() {
-            let page =
-                shared.read(position, EVENTS_PER_PAGE, KindSet::of(&[Kind::Contact, Kind::Conversation]));
+            let page = shared.read(position, EVENTS_PER_PAGE, KindSet::forgetting());
             let done = page.map_err(AskError::from).and_then(|page| {
                 forget(shared, &self.served, file, &page, true)?;
                 Ok(page.through)

@@ -121,19 +121,7 @@ impl Projection for History {
     const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Auditor];
     const SHOWS: Shows = Shows::People;
     // All but disclosures: who looked at a history is not part of it, and reading must not make it longer.
-    const KINDS: &'static [Kind] = &[
-        Kind::Contact,
-        Kind::Lead,
-        Kind::Deal,
-        Kind::Conversation,
-        Kind::Program,
-        Kind::Enrolment,
-        Kind::Gathering,
-        Kind::Gift,
-        Kind::Fund,
-        Kind::Member,
-        Kind::Setting,
-    ];
+    const KINDS: &'static [Kind] = &Kind::all_but::<{ Kind::ALL.len() - 1 }>(Kind::Disclosure);
     // Ten million events stand here, so what repeats (tags, actors, sources) is a number into `words`, and a
     // contact is a number too. `names` holds what staff, programs, gatherings and funds are called at this
     // point of the log: a sentence keeps the name of its day.

@@ -13,6 +13,8 @@ pub mod disclosures;
 pub mod duplicates;
 pub mod engagement;
 pub mod erasures;
+#[cfg(test)]
+mod folds;
 mod follower;
 mod forgetting;
 pub mod giving;
