@@ -9,7 +9,7 @@ use std::{
 
 use domain::{Kind, Role};
 use serde_json::{Value, json};
-use store::{DataFolder, EmbeddedStore, Options};
+use store::{DataFolder, EmbeddedStore, Log as _, Options};
 use uuid::Uuid;
 
 use crate::{

@@ -6,7 +6,7 @@ use commands::{BatchLine, Command, Commands, Sender};
 use domain::{Actor, EventStore, Role};
 use intake::{Campus, Demo};
 use projections::{AskError, KnownAt, Question, ViewError, Views};
-use store::EmbeddedStore;
+use store::{EmbeddedStore, Log as _};
 use tokio::runtime::Handle;
 
 /// A small number, so that a small log has several snapshots.

@@ -7,7 +7,7 @@ use domain::{
     Position, StreamId, contact::ContactEvent,
 };
 use proptest::prelude::*;
-use store::{DataFolder, EmbeddedStore, Faults, OpenError, Options};
+use store::{DataFolder, EmbeddedStore, Faults, Log as _, OpenError, Options};
 use tempfile::TempDir;
 use uuid::Uuid;
 

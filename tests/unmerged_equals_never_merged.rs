@@ -31,7 +31,7 @@ use proptest::{
 };
 use rusqlite::{Connection, OpenFlags, types::Value as SqlValue};
 use serde_json::{Value, json};
-use store::EmbeddedStore;
+use store::{EmbeddedStore, Log as _};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 

@@ -73,7 +73,7 @@ impl Door {
             }
         };
         // A node answers nothing before it has come to the end of the log.
-        rapport.log.catch_up(|_| ()).await;
+        rapport.log.catch_up(&mut |_| ()).await;
         let router = http::router(Arc::clone(&rapport), Trust::Socket, CancellationToken::new());
         Ok(Self { way: Way::Inside(rapport, router), name, headers: Vec::new() })
     }

@@ -27,7 +27,7 @@ pub struct Rapport {
     /// The log.
     pub store: Arc<dyn EventStore>,
     /// What goes beyond the port: files, keys, other nodes.
-    pub log: Log,
+    pub log: Arc<dyn Log>,
     /// Opens what is personal, for those who may see it.
     pub keyring: Arc<dyn Keyring>,
     /// The only way to change anything.
@@ -50,20 +50,20 @@ impl Rapport {
 
     /// Opens a data folder whose log is kept somewhere.
     pub async fn open_at(folder: &Path, place: &Place) -> anyhow::Result<Arc<Self>> {
-        let log = Log::open(folder, place, Options::default()).await?;
+        let log = store::open(folder, place, Options::default()).await?;
         let runtime = tokio::runtime::Handle::current();
         // Opening reads and checks files, which must not hold up what else the runtime does.
         tokio::task::spawn_blocking(move || Self::open_here(log, &runtime)).await?
     }
 
-    fn open_here(log: Log, runtime: &tokio::runtime::Handle) -> anyhow::Result<Arc<Self>> {
+    fn open_here(log: Arc<dyn Log>, runtime: &tokio::runtime::Handle) -> anyhow::Result<Arc<Self>> {
         let folder = log.folder().clone();
-        let (store, keyring) = (log.port(), log.keyring());
+        let (store, keyring) = (Arc::clone(&log) as Arc<dyn EventStore>, log.keyring());
         let ledger = open_ledger(&folder)?;
         let held = runtime.block_on(store.size_at(store.head()))?;
         if log.standing().is_some() && held < ledger.signed().checkpoint.size {
             // The index of the node is younger than its ledger: what was signed is read first.
-            runtime.block_on(log.catch_up(|_| ()));
+            runtime.block_on(log.catch_up(&mut |_| ()));
         }
         let ledger = Keeper::start(ledger, Arc::clone(&store), runtime.clone())?;
         let witness = Witness::default();

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
-    sync::{PoisonError, RwLock, RwLockReadGuard},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use chrono::{DateTime, Utc};
@@ -69,7 +69,7 @@ pub enum TokenError {
 /// All tokens, in memory, in a file, and where there are several nodes in a document that they share.
 pub struct Tokens {
     file: PathBuf,
-    log: Log,
+    log: Arc<dyn Log>,
     shared: Option<watch::Receiver<Option<Document>>>,
     known: RwLock<Known>,
     /// Held while they are changed.
@@ -88,14 +88,14 @@ struct Known {
 impl Known {
     fn new(all: Vec<Token>, revision: u64) -> Self {
         let living = all.iter().filter(|token| token.revoked_at.is_none());
-        let living = living.filter_map(|token| Some((from_hex(&token.hash)?, token.clone()))).collect();
+        let living = living.filter_map(|token| Some((hash_in(&token.hash)?, token.clone()))).collect();
         Self { all, living, revision }
     }
 }
 
 impl Tokens {
     /// Reads the tokens; none where there is no file.
-    pub fn open(file: &Path, log: Log) -> Result<Self, TokenError> {
+    pub fn open(file: &Path, log: Arc<dyn Log>) -> Result<Self, TokenError> {
         let all: Vec<Token> = match fs::read(file) {
             Ok(bytes) => serde_json::from_slice(&bytes)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -142,8 +142,8 @@ impl Tokens {
 
     /// Grants a token and gives its secret, which is not kept.
     pub async fn grant(&self, name: &str, role: Role, at: DateTime<Utc>) -> Result<String, TokenError> {
-        let secret = format!("rapport_{}", hex(&rand::random::<[u8; 32]>()));
-        let hash = hex(&Sha256::digest(&secret));
+        let secret = format!("rapport_{}", hex::encode(rand::random::<[u8; 32]>()));
+        let hash = hex::encode(Sha256::digest(&secret));
         self.change(|all| {
             may_be_granted(all, name)?;
             let name = name.to_owned();
@@ -237,24 +237,25 @@ fn fit(all: &mut Vec<Token>) -> Result<(), TokenError> {
     if excess == 0 { Ok(()) } else { Err(TokenError::TooMany) }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[index * 2..index * 2 + 2], 16).ok()?;
-    }
-    Some(bytes)
+/// The bytes of a hash.
+fn hash_in(text: &str) -> Option<[u8; 32]> {
+    let mut hash = [0; 32];
+    hex::decode_to_slice(text, &mut hash).ok()?;
+    Some(hash)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_digits_are_read_as_a_hash() {
+        assert_eq!(hash_in(&hex::encode([7; 32])), Some([7; 32]));
+        for text in ["+f", "0x", "-1", " 1", "g0", "é"] {
+            assert_eq!(hash_in(&text.repeat(32)), None, "{text}");
+        }
+        assert_eq!(hash_in("0f"), None);
+    }
 
     #[test]
     fn where_too_many_are_shared_those_revoked_first_are_let_go() {

@@ -69,49 +69,26 @@ impl Cluster {
         self.parameters().find(named).map(|(_, file)| Path::new(file))
     }
 
-    fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// What the address says after its hosts.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
         let query = self.address.split_once('?').map_or("", |(_, query)| query);
         query.split('&').filter_map(|pair| pair.split_once('='))
     }
 
-    /// The address for the client, with what it does not say itself: the client waits for the pause between two
-    /// attempts also before its first one.
-    #[cfg(feature = "kurrentdb")]
-    pub(crate) fn address(&self) -> String {
-        let mut address = self.address.clone();
-        for (name, value) in [("discoveryInterval", "100"), ("maxDiscoverAttempts", "10")] {
-            if !self.parameters().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
-                address = with(&address, name, value);
-            }
-        }
-        address
+    /// The address as it was given, without a name and a password.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
-    /// The address of whichever node leads.
-    #[cfg(feature = "kurrentdb")]
-    pub(crate) fn to_leader(&self) -> String {
-        with(&self.address(), "nodePreference", "leader")
-    }
-
-    #[cfg(feature = "kurrentdb")]
-    pub(crate) fn credentials(&self) -> Option<(&str, &str)> {
+    /// The name and the password to come in with, for whoever connects and for nobody to be shown.
+    pub fn credentials(&self) -> Option<(&str, &str)> {
         self.credentials.as_ref().map(|(user, password)| (user.as_str(), password.as_str()))
     }
 
-    #[cfg(feature = "kurrentdb")]
-    pub(crate) fn prefix(&self) -> &str {
+    /// What the names of all streams begin with.
+    pub fn prefix(&self) -> &str {
         &self.prefix
     }
-}
-
-/// An address with one more parameter, or another value of it.
-#[cfg(feature = "kurrentdb")]
-fn with(address: &str, name: &str, value: &str) -> String {
-    let (base, query) = address.split_once('?').unwrap_or((address, ""));
-    let is_it = |pair: &str| pair.split('=').next().is_some_and(|other| other.eq_ignore_ascii_case(name));
-    let others =
-        query.split('&').filter(|pair| !pair.is_empty() && !is_it(pair)).map(|pair| format!("{pair}&"));
-    format!("{base}?{}{name}={value}", others.collect::<String>())
 }
 
 fn scheme(text: &str) -> Option<&str> {
@@ -186,18 +163,5 @@ mod tests {
         for prefix in ["$system", "a b", "a/b"] {
             assert!(cluster.clone().with_prefix(prefix).is_err());
         }
-    }
-
-    #[cfg(feature = "kurrentdb")]
-    #[test]
-    fn a_parameter_is_added_or_takes_the_place_of_another() {
-        let leading = |address: &str| with(address, "nodePreference", "leader");
-        assert_eq!(leading("esdb://one"), "esdb://one?nodePreference=leader");
-        assert_eq!(
-            leading("esdb://one?NodePreference=follower&tls=false"),
-            "esdb://one?tls=false&nodePreference=leader"
-        );
-        let cluster: Cluster = "esdb://one?discoveryInterval=7".parse().unwrap();
-        assert_eq!(cluster.address(), "esdb://one?discoveryInterval=7&maxDiscoverAttempts=10");
     }
 }

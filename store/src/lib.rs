@@ -11,49 +11,51 @@
 //! | `log-index.sqlite` | which event of which stream lies where | it is written again from the log |
 //! | `keys.sqlite`, `epoch-N.key` | the keys of personal values, wrapped | personal values stay sealed for ever |
 //!
-//! An append goes from its caller, who encodes it and seals it ([`sealing`]), through a bounded queue to the
-//! one thread that writes ([`writer`]): it checks whatever waits, writes it in one transaction with one sync
+//! An append goes from its caller, who encodes it and seals it ([`sealing::values`]), through a bounded queue to the
+//! one thread that writes ([`embedded::writer`]): it checks whatever waits, writes it in one transaction with one sync
 //! and answers each. Nothing in that transaction costs more as the log grows, because it only ever adds at the
-//! end. What is needed to find an event again is kept in memory ([`tail`]) until a second thread has written it
-//! to the index in large sorted batches ([`indexer`]). This crate knows no rule about any kind of thing.
+//! end. What is needed to find an event again is kept in memory ([`embedded::tail`]) until a second thread has written it
+//! to the index in large sorted batches ([`embedded::indexer`]). This crate knows no rule about any kind of thing.
 
-mod backup;
-mod clock;
+mod backup_outcome;
 mod cluster;
+mod copy_error;
 mod copying;
 mod embedded;
-mod epochs;
-mod erasures;
 mod folder;
-mod index;
-mod indexer;
-mod keys;
 #[cfg(feature = "kurrentdb")]
 mod kurrent;
 mod log;
-mod log_file;
 mod open_error;
 mod options;
-mod prepared;
-mod readers;
-mod rotation;
+mod place;
+mod recording;
 mod sealing;
-mod shared;
-mod stored;
-mod stored_log;
-mod tail;
-mod writer;
+mod sqlite;
+mod whole_log;
+#[cfg(not(feature = "kurrentdb"))]
+mod without_clusters;
 
-pub use backup::{BackupError, Copied, restore};
+#[cfg(feature = "kurrentdb")]
+use kurrent as clusters;
+#[cfg(not(feature = "kurrentdb"))]
+use without_clusters as clusters;
+
+pub use backup_outcome::{BackupError, Copied};
 pub use cluster::{AddressError, Cluster};
-pub use copying::{CopyError, Side, WholeLog, copy, finish_copy};
-pub use embedded::{EmbeddedStore, Statistics};
-pub use folder::DataFolder;
-pub use keys::{KeyError, KeyState, Keys};
+pub use copy_error::CopyError;
+pub use copying::{Side, copy, finish_copy, open_whole_log};
+pub use embedded::{backup::restore, store::EmbeddedStore, stored_log::StoredLog};
+pub use folder::data_folder::DataFolder;
 #[cfg(feature = "kurrentdb")]
 pub use kurrent::KurrentStore;
-pub use log::{Document, Log, Peer, Place, Standing};
+pub use log::{Document, Log, Peer, Standing, Statistics};
 pub use open_error::OpenError;
 pub use options::{Faults, Options};
-pub use rotation::Rotated;
-pub use stored_log::StoredLog;
+pub use place::{Place, open};
+pub use sealing::{
+    key_error::KeyError,
+    keys::{KeyState, Keys},
+    rotation::Rotated,
+};
+pub use whole_log::{Each, WholeLog};

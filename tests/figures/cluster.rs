@@ -8,7 +8,7 @@ use domain::{
     Actor, Append, ContactId, Event, EventId, EventStore, Kind, Metadata, NewEvent, Personal, StreamId,
 };
 use futures::{StreamExt as _, stream};
-use store::{Cluster, DataFolder, EmbeddedStore, KurrentStore, Options, Side};
+use store::{Cluster, DataFolder, EmbeddedStore, KurrentStore, Log as _, Options, Side};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
@@ -45,7 +45,7 @@ pub fn measure(report: &mut Report, runtime: &Runtime, place: &Path, quick: bool
 async fn node(folder: &Path, cluster: &Cluster, secrets: Option<&Path>) -> Arc<KurrentStore> {
     let secrets = secrets.map(Path::to_owned);
     let store = KurrentStore::open(folder, cluster.clone(), secrets, Options::default()).await.unwrap();
-    store.catch_up(|_| ()).await;
+    store.catch_up(&mut |_| ()).await;
     store
 }
 
@@ -103,7 +103,7 @@ async fn append(report: &mut Report, store: &Arc<KurrentStore>, events: u64) {
     new.buffer_unordered(256).for_each(|appended| async move { drop(appended.unwrap()) }).await;
     let figure = format!("{} /s", number(per_second(5_000, began.elapsed())));
     report.figure(&figure, "contacts begun: a key and an event each, 256 at a time");
-    store.catch_up(|_| ()).await;
+    store.catch_up(&mut |_| ()).await;
 }
 
 async fn follow(report: &mut Report, first: &Path, second: &Path, cluster: &Cluster) {
@@ -158,7 +158,7 @@ async fn copy(report: &mut Report, place: &Path, events: u64) {
     let double = Double::start();
     let to = Side::Cluster(double.url().parse().unwrap());
     let began = Instant::now();
-    store::copy(&Side::Folder(folder), &to, None, |_| ()).await.unwrap();
+    store::copy(&Side::Folder(folder), &to, None, &mut |_| ()).await.unwrap();
     let figure = format!("{} /s", number(per_second(count, began.elapsed())));
     report
         .figure(&figure, "events copied from a folder into a cluster, one append in flight, its keys before");

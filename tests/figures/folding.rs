@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Instant};
 
 use domain::{EventStore, KindSet, Position};
 use projections::{Phase, Views};
-use store::{DataFolder, EmbeddedStore, Options};
+use store::{DataFolder, EmbeddedStore, Log as _, Options};
 use tokio::runtime::Runtime;
 
 use crate::{

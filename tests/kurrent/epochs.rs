@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use domain::{
     ContactId, Event, EventStore, Kind, KindSet, Position, Recorded, StreamId, contact::ContactEvent,
 };
-use store::{KurrentStore, Rotated};
+use store::{KurrentStore, Log as _, Rotated};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -34,7 +34,7 @@ async fn name_of(store: &KurrentStore, number: u128) -> Option<String> {
 async fn rotate(store: &Arc<KurrentStore>) -> Result<Rotated, String> {
     let store = Arc::clone(store);
     let rotating =
-        tokio::task::spawn_blocking(move || store.rotate(|_, _| ()).map_err(|error| error.to_string()));
+        tokio::task::spawn_blocking(move || store.rotate(&mut |_, _| ()).map_err(|error| error.to_string()));
     rotating.await.unwrap()
 }
 
@@ -82,7 +82,7 @@ async fn a_new_epoch_reaches_every_node_and_makes_old_copies_useless() {
     assert_eq!(rotated.unwrap().epoch, 2);
     writing.await.unwrap();
     for (store, place) in stores.iter().zip(&places) {
-        store.catch_up(|_| ()).await;
+        store.catch_up(&mut |_| ()).await;
         for number in 1..=3 * PEOPLE {
             let name = name_of(store, number).await;
             assert_eq!(name.is_some(), number != 3, "{number}");
@@ -131,7 +131,7 @@ async fn an_epoch_does_not_begin_before_every_living_node_has_its_key() {
     std::fs::copy(one.path().join("epoch-2.key"), other.path().join("epoch-2.key")).unwrap();
     assert_eq!(rotate(&first).await.unwrap().epoch, 2);
     register(&second, 2).await;
-    first.catch_up(|_| ()).await;
+    first.catch_up(&mut |_| ()).await;
     assert_eq!(name_of(&first, 2).await.as_deref(), Some("Ann 2"));
 }
 
@@ -151,7 +151,7 @@ async fn a_node_that_was_away_when_an_epoch_began_says_what_it_lacks() {
     let refused = open(None).await.err().unwrap().to_string();
     assert!(refused.contains("copy epoch-2.key from another node"), "{refused}");
     let back = open(Some(secrets.path().to_owned())).await.unwrap();
-    back.catch_up(|_| ()).await;
+    back.catch_up(&mut |_| ()).await;
     assert_eq!(name_of(&back, 1).await.as_deref(), Some("Ann 1"));
     assert!(!has_key(away.path(), 1));
 }

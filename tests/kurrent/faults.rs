@@ -6,7 +6,7 @@ use domain::{
     AppendError, ContactId, Event, EventStore, Kind, KindSet, Position, Recorded, StreamId,
     contact::ContactEvent,
 };
-use store::{Cluster, KurrentStore, Options};
+use store::{Cluster, KurrentStore, Log as _, Options};
 use tempfile::TempDir;
 use tonic::Code;
 use uuid::Uuid;
@@ -37,7 +37,7 @@ fn port(store: &Arc<KurrentStore>) -> Store {
 
 /// Everything in the log, whoever wrote it.
 async fn everything(store: &Arc<KurrentStore>) -> Vec<Recorded> {
-    store.catch_up(|_| ()).await;
+    store.catch_up(&mut |_| ()).await;
     all_of(&port(store)).await
 }
 
@@ -492,7 +492,7 @@ async fn what_others_write_into_the_cluster_is_passed_over_and_rubbish_is_named(
         servers.faults().write(stream, kind, r#"{"epoch":"?","wrapped":"?"}"#);
     }
     other.append(append(fund(7), 0, [renamed("ours")])).await.unwrap();
-    one.catch_up(|_| ()).await;
+    one.catch_up(&mut |_| ()).await;
     let funds = one.read_all(Position::START, 100, KindSet::of(&[Kind::Fund])).await.unwrap();
     assert!(funds.events.len() == 6 && funds.events.iter().all(Result::is_ok));
     let gifts = one.read_all(Position::START, 100, KindSet::of(&[Kind::Gift])).await.unwrap();

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Once},
 };
 
-use store::{Cluster, KurrentStore, Options};
+use store::{Cluster, KurrentStore, Log as _, Options};
 use uuid::Uuid;
 
 use crate::kurrent_double::Double;
@@ -53,7 +53,7 @@ impl Servers {
         let opened =
             KurrentStore::open(folder, self.cluster(), secrets.map(Path::to_owned), Options::default());
         let store = opened.await.unwrap();
-        store.catch_up(|_| ()).await;
+        store.catch_up(&mut |_| ()).await;
         store
     }
 

@@ -7,7 +7,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use clap::Args;
 use indicatif::ProgressBar;
 use ledger::{leaf::LeafHasher, merkle::Frontier};
-use store::{Cluster, Side, WholeLog};
+use store::{Cluster, Side};
 
 use super::{Shared, log_bar, say};
 
@@ -38,12 +38,12 @@ impl Copy {
         let begun = Instant::now();
         let bar = log_bar("copying");
         let length = match &from {
-            Side::Folder(_) => WholeLog::open(&from).await.ok().and_then(|log| log.length()),
+            Side::Folder(_) => store::open_whole_log(&from).await.ok().and_then(|log| log.length()),
             Side::Cluster(_) => None,
         };
         bar.set_length(length.unwrap_or_default());
         let copied =
-            store::copy(&from, &to, shared.secrets.as_deref(), |events| bar.set_position(events)).await;
+            store::copy(&from, &to, shared.secrets.as_deref(), &mut |events| bar.set_position(events)).await;
         bar.finish_and_clear();
         copied?;
         let seconds = begun.elapsed().as_secs_f64();
@@ -80,9 +80,9 @@ fn side(shared: &Shared, text: &str) -> anyhow::Result<Side> {
 async fn root(side: &Side, what: &'static str) -> anyhow::Result<Frontier> {
     let bar: ProgressBar = log_bar(what);
     let (mut hasher, mut frontier, mut bad) = (LeafHasher::default(), Frontier::default(), None);
-    let log = WholeLog::open(side).await.context(what)?;
+    let mut log = store::open_whole_log(side).await.context(what)?;
     bar.set_length(log.length().unwrap_or_default());
-    log.each(|event| match event {
+    log.each(&mut |event| match event {
         Ok(event) => {
             frontier.push(hasher.hash(event), |_, _, _| {});
             bar.inc(1);

@@ -54,7 +54,7 @@ pub(super) async fn serve(
 /// Waits until every view has seen the whole log, with a bar.
 pub(super) async fn settle(rapport: &Rapport) {
     let following = log_bar("reading the log");
-    rapport.log.catch_up(|events| following.set_position(events)).await;
+    rapport.log.catch_up(&mut |events| following.set_position(events)).await;
     following.finish_and_clear();
     let head = rapport.views.head();
     let bar = log_bar("building views");

@@ -10,7 +10,7 @@ use ledger::{
     note::Verifier,
     verification::{Report, Verification},
 };
-use store::{Place, Side, WholeLog};
+use store::{Place, Side};
 
 use super::{Shared, log_bar, say};
 
@@ -79,7 +79,7 @@ impl Verify {
             Place::Folder => Side::Folder(shared.data.clone()),
             Place::Cluster { cluster, .. } => Side::Cluster(cluster),
         };
-        let log = WholeLog::open(&side).await?;
+        let mut log = store::open_whole_log(&side).await?;
         if !log.numbers_its_positions() {
             verification = verification.with_positions_of_a_cluster();
         }
@@ -90,7 +90,7 @@ impl Verify {
         let bar = log_bar("verifying");
         bar.set_length(log.length().unwrap_or_default());
         let mut count = 0;
-        log.each(|event| {
+        log.each(&mut |event| {
             count += 1;
             if count % TOLD_EVERY == 0 {
                 bar.set_position(count);

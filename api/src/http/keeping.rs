@@ -26,7 +26,7 @@ pub(super) async fn rotate(State(app): State<App>, caller: Caller) -> Result<Res
     caller.must_be(&[Role::Admin])?;
     let (lines, told) = mpsc::channel(16);
     tokio::task::spawn_blocking(move || {
-        let outcome = app.rapport.log.rotate(|done, all| progress(&lines, done, all));
+        let outcome = app.rapport.log.rotate(&mut |done, all| progress(&lines, done, all));
         let last = match outcome {
             Ok(rotated) => json!({ "done": true, "epoch": rotated.epoch, "rewrapped": rotated.rewrapped }),
             Err(error) => json!({ "problem": Problem::unavailable(error.to_string()) }),
@@ -57,8 +57,8 @@ pub(super) async fn back_up(
     let (lines, told) = mpsc::channel(16);
     tokio::task::spawn_blocking(move || {
         let Wanted { to, keys } = wanted;
-        let tell = |done, all| progress(&lines, done, all);
-        let last = match app.rapport.log.back_up(&to, keys.as_deref(), tell) {
+        let mut tell = |done, all| progress(&lines, done, all);
+        let last = match app.rapport.log.back_up(&to, keys.as_deref(), &mut tell) {
             Ok(copied) => json!({ "done": true, "copied": copied }),
             Err(error) => json!({ "problem": Problem::unavailable(error.to_string()) }),
         };

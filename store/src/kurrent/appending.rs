@@ -14,20 +14,22 @@ use std::{
 use domain::{Answer, Append, AppendError, CommandKey, KeyedAnswer, StreamId};
 use futures::{StreamExt as _, stream};
 use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore, oneshot};
-use uuid::Uuid;
 
-use super::{
-    connection::{Expected, Proposed, Trouble},
-    envelope::{Ended, StoredEvent, propose},
-    node::Node,
-    pause::Pause,
-    peers::random,
-    tracker::{ANSWERED, DRAWN, NothingDone},
-};
 use crate::{
-    keys::mirror::WrappedKey,
-    prepared::{LIMIT, Prepared, keys_failed},
-    tail::Head,
+    kurrent::{
+        envelope::{ANSWERED, Ended, NothingDone, StoredEvent, propose},
+        keys::sharing::share_key,
+        node::Node,
+        wire::{
+            events::{Expected, Proposed, random},
+            pause::Pause,
+            trouble::{Trouble, not_done},
+        },
+    },
+    recording::{
+        prepared::{LIMIT, Prepared, SealedWith},
+        stream_head::Head,
+    },
 };
 
 /// How many appends may wait, how many bytes, and how long for a place among them.
@@ -54,7 +56,7 @@ const ERASING: Duration = Duration::from_secs(15);
 type Outcome = Result<Answer, AppendError>;
 
 /// The way of all appends of this node.
-pub(super) struct Appending {
+pub(crate) struct Appending {
     node: Arc<Node>,
     lanes: Mutex<HashMap<StreamId, VecDeque<Waiting>>>,
     /// The keys of commands that are being carried out, in whichever lane.
@@ -70,13 +72,21 @@ pub(super) struct Appending {
 struct Waiting {
     append: Append,
     prepared: Prepared,
+    sealed_with: SealedWith,
     reply: oneshot::Sender<Outcome>,
     _place: OwnedSemaphorePermit,
     _room: OwnedSemaphorePermit,
 }
 
+impl Waiting {
+    /// Whether no key has been given up since it was sealed.
+    fn is_sealed_for(&self, node: &Node) -> bool {
+        self.sealed_with.1 == node.keys.given_up()
+    }
+}
+
 impl Appending {
-    pub(super) fn new(node: Arc<Node>) -> Self {
+    pub(crate) fn new(node: Arc<Node>) -> Self {
         Self {
             node,
             lanes: Mutex::default(),
@@ -89,17 +99,17 @@ impl Appending {
     }
 
     /// How many appends wait or are on their way.
-    pub(super) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         WAITING - self.places.available_permits()
     }
 
     /// Appends, after those of the same stream that came before. What was begun is brought to its end, whether or not
     /// anybody still waits for the answer.
-    pub(super) async fn append(self: &Arc<Self>, append: Append) -> Outcome {
+    pub(crate) async fn append(self: &Arc<Self>, append: Append) -> Outcome {
         if let Some(trouble) = self.node.stands_still() {
             return Err(AppendError::Unavailable(trouble));
         }
-        let prepared = Prepared::new(&append, &self.node.keys)?;
+        let (prepared, sealed_with) = Prepared::new(&append, &self.node.keys)?;
         let size = u32::try_from(prepared.size).unwrap_or(u32::MAX);
         let waiting = async {
             let place = Arc::clone(&self.places).acquire_owned().await?;
@@ -116,6 +126,7 @@ impl Appending {
             lanes.entry(stream).or_default().push_back(Waiting {
                 append,
                 prepared,
+                sealed_with,
                 reply,
                 _place: place,
                 _room: room,
@@ -266,54 +277,23 @@ impl Appending {
     async fn share_keys(&self, group: &mut [Waiting]) -> Result<(), AppendError> {
         for _ in 0..DRAWS {
             for member in group.iter_mut() {
-                if member.prepared.sealed_at != self.node.keys.given_up() {
-                    member.prepared = Prepared::new(&member.append, &self.node.keys)?;
+                if !member.is_sealed_for(&self.node) {
+                    (member.prepared, member.sealed_with) = Prepared::new(&member.append, &self.node.keys)?;
                 }
             }
             let names: Vec<_> =
-                group.iter().flat_map(|member| member.prepared.sealed_with.iter().copied()).collect();
+                group.iter().flat_map(|member| member.sealed_with.0.iter().copied()).collect();
             let waiting = self.node.keys.waiting(&names);
-            let shared = stream::iter(waiting).map(|key| async move { self.share_key(&key).await });
+            let shared = stream::iter(waiting).map(|key| async move { share_key(&self.node, &key).await });
             let shared: Vec<Result<bool, AppendError>> =
                 shared.buffer_unordered(KEYS_AT_ONCE).collect().await;
             let ours = shared.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().all(|is_ours| is_ours);
             // None of its keys waits any more, so none can be given up any more.
-            let sealed_at = |member: &Waiting| member.prepared.sealed_at == self.node.keys.given_up();
-            if ours && group.iter().all(sealed_at) {
+            if ours && group.iter().all(|member| member.is_sealed_for(&self.node)) {
                 return Ok(());
             }
         }
         Err(AppendError::Unavailable("other nodes keep drawing the same keys".to_owned()))
-    }
-
-    /// Whether the key is the one that stands in the cluster now.
-    async fn share_key(&self, key: &WrappedKey) -> Result<bool, AppendError> {
-        let node = &self.node;
-        let name = node.names.key(key.name());
-        let event = Proposed::of(id_of(key), DRAWN, key).map_err(|trouble| not_done(&trouble))?;
-        match node.connection.append_surely(&name, Expected::Events(0), &[event]).await {
-            Ok(_) => {
-                // While it was on its way it may have been drawn for somebody who is erased by now.
-                node.keys.adopt(std::slice::from_ref(key)).map_err(|error| keys_failed(&error))?;
-                Ok(true)
-            }
-            Err(Trouble::Revision(_)) => {
-                let found = node.connection.last_of(&name).await.map_err(|trouble| not_done(&trouble))?;
-                let found = found.and_then(|found| serde_json::from_slice::<WrappedKey>(&found.data).ok());
-                let found =
-                    found.ok_or_else(|| AppendError::Unavailable(format!("{name} cannot be read")))?;
-                let is_ours = node.keys.is_waiting(&found);
-                node.keys.adopt(&[found]).map_err(|error| keys_failed(&error))?;
-                Ok(is_ours)
-            }
-            Err(Trouble::Destroyed) => {
-                // Whose it is has been erased, and this node is about to learn of it: nothing is kept for them.
-                let (owner, destroyed) = key.name();
-                node.keys.destroy(owner, destroyed).map_err(|error| keys_failed(&error))?;
-                Ok(false)
-            }
-            Err(trouble) => Err(not_done(&trouble)),
-        }
     }
 
     /// Appends, however often an answer gets lost, once. The positions of the events.
@@ -574,14 +554,6 @@ impl Proposal {
     }
 }
 
-/// Drawn once for each key, so that the same key sent twice stands once.
-pub(super) fn id_of(key: &WrappedKey) -> Uuid {
-    use sha2::{Digest as _, Sha256};
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&Sha256::digest(key.wrapped.as_bytes())[..16]);
-    uuid::Builder::from_custom_bytes(bytes).into_uuid()
-}
-
 fn reply(waiting: Waiting, outcome: Outcome) {
     // Whoever has stopped waiting asks again with the same key.
     let _ = waiting.reply.send(outcome);
@@ -607,8 +579,4 @@ fn refused(events: &[Proposed], reason: &str) -> AppendError {
         return AppendError::TooLarge { limit: LIMIT, size };
     }
     AppendError::Unavailable(reason.to_owned())
-}
-
-fn not_done(trouble: &Trouble) -> AppendError {
-    AppendError::Unavailable(trouble.to_string())
 }

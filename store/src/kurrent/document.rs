@@ -1,19 +1,24 @@
 //! The document that all nodes share: who may come in. It is small, is written whole, and the cluster keeps its last
 //! versions only.
 
-use super::{
-    connection::{Expected, Proposed, Raw, Trouble},
-    node::Node,
-    peers::{random, set_metadata},
+use crate::{
+    kurrent::{
+        node::Node,
+        wire::{
+            connection::set_metadata,
+            events::{Expected, Proposed, Raw, random},
+            trouble::Trouble,
+        },
+    },
+    log::Document,
 };
-use crate::log::Document;
 
 /// How many versions the cluster keeps.
 const KEPT: u64 = 10;
 const WRITTEN: &str = "tokens.kept";
 
 /// Reads it from the cluster.
-pub(super) async fn read(node: &Node) -> Result<(), Trouble> {
+pub(crate) async fn read(node: &Node) -> Result<(), Trouble> {
     if let Some(found) = node.connection.last_of(&node.names.document()).await? {
         replace(node, of(&found));
     }
@@ -21,7 +26,7 @@ pub(super) async fn read(node: &Node) -> Result<(), Trouble> {
 }
 
 /// Takes note of a version, unless a newer one is known.
-pub(super) fn replace(node: &Node, document: Document) {
+pub(crate) fn replace(node: &Node, document: Document) {
     node.document.send_if_modified(|known| {
         let is_newer = known.as_ref().is_none_or(|known| known.revision < document.revision);
         if is_newer {
@@ -32,7 +37,7 @@ pub(super) fn replace(node: &Node, document: Document) {
 }
 
 /// Writes it, unless somebody else has written it since it was read; whether it was.
-pub(super) async fn write(node: &Node, revision: u64, text: &str) -> Result<bool, Trouble> {
+pub(crate) async fn write(node: &Node, revision: u64, text: &str) -> Result<bool, Trouble> {
     let event = event(text)?;
     let id = event.id;
     let name = node.names.document();
@@ -59,18 +64,18 @@ pub(super) async fn write(node: &Node, revision: u64, text: &str) -> Result<bool
 }
 
 /// What the cluster is told about how much of it is kept.
-pub(super) fn kept() -> serde_json::Value {
+pub(crate) fn kept() -> serde_json::Value {
     serde_json::json!({ "$maxCount": KEPT })
 }
 
 /// A version of the document.
-pub(super) fn event(text: &str) -> Result<Proposed, Trouble> {
+pub(crate) fn event(text: &str) -> Result<Proposed, Trouble> {
     let data = serde_json::from_str::<&serde_json::value::RawValue>(text);
     let data = data.map_err(|error| Trouble::Refused(error.to_string()))?;
     Ok(Proposed { id: random(), tag: WRITTEN.to_owned(), data: data.to_owned(), metadata: None })
 }
 
 /// The version that stands in an event.
-pub(super) fn of(raw: &Raw) -> Document {
+pub(crate) fn of(raw: &Raw) -> Document {
     Document { revision: raw.revision + 1, text: String::from_utf8(raw.data.clone()).unwrap_or_default() }
 }

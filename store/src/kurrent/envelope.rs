@@ -7,35 +7,37 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{
-    connection::{Proposed, Raw},
-    names::{Holds, Names},
+use crate::{
+    kurrent::{
+        names::{Holds, Names},
+        wire::events::{Proposed, Raw},
+    },
+    recording::clock::moment,
 };
-use crate::clock::moment;
 
 /// An event as it is stored, with what belongs to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct StoredEvent {
-    pub(super) position: u64,
-    pub(super) stream: String,
+pub(crate) struct StoredEvent {
+    pub(crate) position: u64,
+    pub(crate) stream: String,
     /// From 1.
-    pub(super) revision: u64,
-    pub(super) id: Uuid,
-    pub(super) tag: String,
-    pub(super) occurred_at: Option<i64>,
-    pub(super) effective_at: i64,
-    pub(super) recorded_at: i64,
-    pub(super) actor: String,
-    pub(super) subjects: Vec<u8>,
-    pub(super) metadata: Option<String>,
-    pub(super) data: String,
+    pub(crate) revision: u64,
+    pub(crate) id: Uuid,
+    pub(crate) tag: String,
+    pub(crate) occurred_at: Option<i64>,
+    pub(crate) effective_at: i64,
+    pub(crate) recorded_at: i64,
+    pub(crate) actor: String,
+    pub(crate) subjects: Vec<u8>,
+    pub(crate) metadata: Option<String>,
+    pub(crate) data: String,
     /// Which command it ends, where that had a key.
-    pub(super) ends: Option<Ended>,
+    pub(crate) ends: Option<Ended>,
 }
 
 /// The command that an event is the last one of, kept for whoever sends it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Ended {
+pub(crate) struct Ended {
     key: String,
     body: String,
     /// Its events: their ids and tags.
@@ -74,7 +76,7 @@ struct Related {
 
 impl StoredEvent {
     /// The event that stands in the cluster; the reason of a failure repeats nothing of it.
-    pub(super) fn of(raw: &Raw, names: &Names) -> Result<Self, BadEvent> {
+    pub(crate) fn of(raw: &Raw, names: &Names) -> Result<Self, BadEvent> {
         let stream = match names.holds(&raw.name) {
             Some(Holds::Events(stream)) => stream.to_owned(),
             _ => raw.name.clone(),
@@ -106,7 +108,7 @@ impl StoredEvent {
         })
     }
 
-    pub(super) fn as_stored(&self) -> Stored<'_> {
+    pub(crate) fn as_stored(&self) -> Stored<'_> {
         Stored {
             position: Position(self.position),
             stream: &self.stream,
@@ -124,28 +126,28 @@ impl StoredEvent {
     }
 
     /// About how many bytes it takes in memory.
-    pub(super) fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         256 + self.data.len() + self.metadata.as_ref().map_or(0, String::len) + self.subjects.len()
     }
 
     /// The answer to the command that it ends.
-    pub(super) fn answer(&self) -> Option<(CommandKey, KeyedAnswer)> {
+    pub(crate) fn answer(&self) -> Option<(CommandKey, KeyedAnswer)> {
         let ended = self.ends.as_ref()?;
         ended.answer(self.stream.parse().ok()?, self.revision, self.position)
     }
 }
 
 impl Ended {
-    pub(super) fn new(
+    pub(crate) fn new(
         key: CommandKey,
         body: &[u8; 32],
         events: Vec<(Uuid, String)>,
         kept: Vec<String>,
     ) -> Self {
-        Self { key: hex(&key.0), body: hex(body), events, kept }
+        Self { key: hex::encode(key.0), body: hex::encode(body), events, kept }
     }
 
-    pub(super) fn answer(
+    pub(crate) fn answer(
         &self,
         stream: StreamId,
         revision: u64,
@@ -159,12 +161,25 @@ impl Ended {
             events: events.collect(),
             kept: self.kept.clone(),
         };
-        Some((CommandKey(unhex(&self.key)?), KeyedAnswer { body: unhex(&self.body)?, answer }))
+        Some((CommandKey(bytes_in(&self.key)?), KeyedAnswer { body: bytes_in(&self.body)?, answer }))
     }
 }
 
+/// The tag of an answer to a command that changed nothing.
+pub(crate) const ANSWERED: &str = "command.answered";
+
+/// An answer to a command that changed nothing, as it stands in the cluster.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct NothingDone {
+    pub(crate) stream: StreamId,
+    pub(crate) revision: u64,
+    pub(crate) position: u64,
+    pub(crate) at: i64,
+    pub(crate) command: Ended,
+}
+
 /// What stands in the cluster for a stored event. An error says what of it cannot be written there.
-pub(super) fn propose(event: &Stored<'_>, ends: Option<Ended>) -> Result<Proposed, String> {
+pub(crate) fn propose(event: &Stored<'_>, ends: Option<Ended>) -> Result<Proposed, String> {
     let time = |micros: i64| text_of(micros).ok_or_else(|| "one of its times cannot be written".to_owned());
     let related: Related =
         event.metadata.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -205,18 +220,21 @@ fn micros(text: &str) -> Option<i64> {
     DateTime::parse_from_rfc3339(text).ok().map(|moment| moment.with_timezone(&Utc).timestamp_micros())
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn bytes_in<const N: usize>(digits: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    hex::decode_to_slice(digits, &mut bytes).ok()?;
+    Some(bytes)
 }
 
-fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits = text.as_bytes();
-    let mut bytes = [0; N];
-    if digits.len() != 2 * N || !text.is_ascii() {
-        return None;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_digits_are_read_as_bytes() {
+        assert_eq!(bytes_in(&hex::encode([1, 255])), Some([1, 255]));
+        for text in ["+f+f", "0x0f", "-1-1", " 1 1", "0f", "0f0f0f", "éé"] {
+            assert_eq!(bytes_in::<2>(text), None, "{text}");
+        }
     }
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }

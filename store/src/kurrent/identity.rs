@@ -10,17 +10,23 @@ use domain::Kind;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{
-    connection::{Connection, Expected, Proposed, Raw, Trouble},
-    epochs::{fingerprint, read_epochs},
-    names::Names,
-    peers::random,
-    tracker::{Kinds, refuse_newer},
-};
 use crate::{
-    epochs::{file as epoch_file, files as epoch_files},
-    folder::{LEDGER_KEY_FILE, SECRET_FILE, draw_once, exists, read_secret, write_durably},
+    folder::{
+        names::{LEDGER_KEY_FILE, SECRET_FILE, epoch_key_file},
+        private_files::{exists, read_secret, write_durably},
+    },
+    kurrent::{
+        keys::{epoch_notice::read_epochs, fingerprint::fingerprint, shared_secrets::draw_once},
+        kinds::{Kinds, refuse_newer},
+        names::Names,
+        wire::{
+            connection::Connection,
+            events::{Expected, Proposed, Raw, random},
+            trouble::Trouble,
+        },
+    },
     open_error::OpenError,
+    sealing::epochs::files as epoch_files,
 };
 
 /// The tag of the first event, and of those that add kinds.
@@ -35,9 +41,9 @@ const SECRETS: &[&str] = &[SECRET_FILE, LEDGER_KEY_FILE];
 
 /// What a log in a cluster is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     format: u32,
-    pub(super) log: Uuid,
+    pub(crate) log: Uuid,
     kinds: Vec<String>,
     /// File and fingerprint of each secret.
     secrets: Vec<(String, String)>,
@@ -46,23 +52,23 @@ pub(super) struct Identity {
 }
 
 /// How the log in the cluster is to be opened.
-pub(super) struct Opening<'a> {
-    pub(super) connection: &'a Connection,
-    pub(super) names: &'a Names,
-    pub(super) secrets: Option<&'a Path>,
+pub(crate) struct Opening<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) names: &'a Names,
+    pub(crate) secrets: Option<&'a Path>,
 }
 
 /// What was found in the cluster, or made there.
-pub(super) struct Found {
-    pub(super) log: Uuid,
+pub(crate) struct Found {
+    pub(crate) log: Uuid,
     /// The oldest epoch that has not ended, and the current one.
-    pub(super) epochs: (u32, u32),
+    pub(crate) epochs: (u32, u32),
 }
 
 impl Opening<'_> {
     /// Finds the log, or begins it where the cluster has none, under an id where one is given. Afterwards the folder
     /// holds the secrets of the log. `belongs_to` is the log that the folder belongs to already.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         &self,
         folder: &Path,
         belongs_to: Option<Uuid>,
@@ -92,7 +98,7 @@ impl Opening<'_> {
     }
 
     /// What the log is; `None` where the cluster has none.
-    pub(super) async fn read_identity(&self) -> Result<Option<Identity>, OpenError> {
+    pub(crate) async fn read_identity(&self) -> Result<Option<Identity>, OpenError> {
         let events = self.read(&self.names.identity()).await?;
         for event in &events {
             refuse_newer(event).map_err(|error| self.connection.cannot(error.to_string()))?;
@@ -124,7 +130,7 @@ impl Opening<'_> {
         }
         let mut epochs = Vec::new();
         for epoch in self.epochs_given(folder)? {
-            let file = epoch_file(folder, epoch);
+            let file = epoch_key_file(folder, epoch);
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             epochs.push((epoch, self.draw(folder, &name, &mut drawn)?));
         }
@@ -177,7 +183,7 @@ impl Opening<'_> {
     }
 
     /// The oldest epoch that has not ended, the current one, and by which the keys of all of them are known.
-    pub(super) async fn epochs(
+    pub(crate) async fn epochs(
         &self,
         identity: &Identity,
     ) -> Result<(u32, u32, Vec<(u32, String)>), OpenError> {
@@ -185,13 +191,13 @@ impl Opening<'_> {
     }
 
     /// Takes over every secret of the log into a folder, and checks that they are those of the log.
-    pub(super) async fn take_all(&self, folder: &Path, identity: &Identity) -> Result<(u32, u32), OpenError> {
+    pub(crate) async fn take_all(&self, folder: &Path, identity: &Identity) -> Result<(u32, u32), OpenError> {
         for (name, known) in &identity.secrets {
             self.take(folder, name, known)?;
         }
         let (oldest, current, known) = self.epochs(identity).await?;
         for (epoch, known) in known {
-            let file = epoch_file(folder, epoch);
+            let file = epoch_key_file(folder, epoch);
             self.take(folder, &file.file_name().unwrap_or_default().to_string_lossy(), &known)?;
         }
         Ok((oldest, current))

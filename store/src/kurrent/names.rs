@@ -4,17 +4,17 @@
 use domain::{Kind, StreamId};
 use uuid::Uuid;
 
-use crate::epochs::KeyName;
+use crate::sealing::cipher::KeyName;
 
 /// The names of one log.
 #[derive(Clone, Debug)]
-pub(super) struct Names {
+pub(crate) struct Names {
     prefix: String,
 }
 
 /// What a stream holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holds<'n> {
+pub(crate) enum Holds<'n> {
     /// Events, under the name of a stream without the prefix.
     Events(&'n str),
     /// One wrapped key.
@@ -41,55 +41,55 @@ const NODE: &str = "rapport-node-";
 const DOCUMENT: &str = "rapport-tokens";
 
 impl Names {
-    pub(super) fn new(prefix: &str) -> Self {
+    pub(crate) fn new(prefix: &str) -> Self {
         Self { prefix: prefix.to_owned() }
     }
 
-    pub(super) fn stream(&self, stream: StreamId) -> String {
+    pub(crate) fn stream(&self, stream: StreamId) -> String {
         self.stored(&stream.to_string())
     }
 
     /// The name of a stream as it is called everywhere, with the prefix.
-    pub(super) fn stored(&self, name: &str) -> String {
+    pub(crate) fn stored(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 
-    pub(super) fn key(&self, name: KeyName) -> String {
+    pub(crate) fn key(&self, name: KeyName) -> String {
         format!("{}{KEY}{}", self.prefix, key_id(name))
     }
 
     /// How the names of all streams of keys begin.
-    pub(super) fn of_keys(&self) -> [String; 1] {
+    pub(crate) fn of_keys(&self) -> [String; 1] {
         [self.stored(KEY)]
     }
 
-    pub(super) fn identity(&self) -> String {
+    pub(crate) fn identity(&self) -> String {
         self.stored(IDENTITY)
     }
 
-    pub(super) fn answers(&self) -> String {
+    pub(crate) fn answers(&self) -> String {
         self.stored(ANSWERS)
     }
 
-    pub(super) fn epochs(&self) -> String {
+    pub(crate) fn epochs(&self) -> String {
         self.stored(EPOCHS)
     }
 
-    pub(super) fn node(&self, node: Uuid) -> String {
+    pub(crate) fn node(&self, node: Uuid) -> String {
         format!("{}{NODE}{node}", self.prefix)
     }
 
     /// How the names of all streams begin in which nodes speak of themselves.
-    pub(super) fn of_nodes(&self) -> [String; 1] {
+    pub(crate) fn of_nodes(&self) -> [String; 1] {
         [self.stored(NODE)]
     }
 
-    pub(super) fn document(&self) -> String {
+    pub(crate) fn document(&self) -> String {
         self.stored(DOCUMENT)
     }
 
     /// What a stream of this name holds; `None` where it is not ours.
-    pub(super) fn holds<'n>(&self, name: &'n str) -> Option<Holds<'n>> {
+    pub(crate) fn holds<'n>(&self, name: &'n str) -> Option<Holds<'n>> {
         let name = name.strip_prefix(&self.prefix)?;
         if Kind::ALL.iter().any(|kind| is_id_after(name, &format!("{kind}-"))) {
             return Some(Holds::Events(name));
@@ -106,12 +106,12 @@ impl Names {
     }
 
     /// How the names of all streams with events begin.
-    pub(super) fn of_events(&self) -> Vec<String> {
+    pub(crate) fn of_events(&self) -> Vec<String> {
         Kind::ALL.iter().map(|kind| format!("{}{kind}-", self.prefix)).collect()
     }
 
     /// How the names of all streams begin that a node follows.
-    pub(super) fn of_all(&self) -> Vec<String> {
+    pub(crate) fn of_all(&self) -> Vec<String> {
         let mut prefixes = self.of_events();
         prefixes.extend([KEY, "rapport-"].map(|name| self.stored(name)));
         prefixes

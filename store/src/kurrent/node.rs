@@ -15,90 +15,94 @@ use quick_cache::sync::Cache;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
-use super::{
-    connection::{self, Trouble},
-    names::Names,
-    node_index::{NodeIndex, Reach},
-    peers::Peer,
-    recent::Recent,
+use crate::{
+    kurrent::{
+        names::Names,
+        node_index::{NodeIndex, Reach},
+        peer::Peer,
+        recent::Recent,
+        wire::{connection, trouble::Trouble},
+    },
+    log::Document,
+    recording::{clock::Clock, stream_head::Head},
+    sealing::keys::Keys,
 };
-use crate::{clock::Clock, keys::Keys, log::Document, tail::Head};
 
 /// How many heads of streams are kept in memory.
 const HEADS: usize = 200_000;
 /// How many of its own events a node knows again.
 const OWN: usize = 100_000;
 /// How far a node may lag behind before it should be asked nothing.
-pub(super) const LAG_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const LAG_LIMIT: Duration = Duration::from_secs(10);
 /// How far it may lag behind before nothing is written through it.
 const STANDS_STILL: Duration = Duration::from_mins(1);
 
 /// A node: its place in the log, and its ways to the others.
-pub(super) struct Node {
-    pub(super) id: Uuid,
-    pub(super) log_id: Uuid,
-    pub(super) folder: PathBuf,
+pub(crate) struct Node {
+    pub(crate) id: Uuid,
+    pub(crate) log_id: Uuid,
+    pub(crate) folder: PathBuf,
     /// Where the keys of new epochs are looked for as well.
-    pub(super) secrets: Option<PathBuf>,
-    pub(super) names: Names,
-    pub(super) connection: connection::Shared,
-    pub(super) keys: Arc<Keys>,
-    pub(super) clock: Clock,
+    pub(crate) secrets: Option<PathBuf>,
+    pub(crate) names: Names,
+    pub(crate) connection: connection::Shared,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) clock: Clock,
     index: Mutex<NodeIndex>,
     reach: Mutex<Reach>,
-    pub(super) recent: Recent,
+    pub(crate) recent: Recent,
     /// Up to where everybody here may look.
-    pub(super) head: watch::Sender<u64>,
+    pub(crate) head: watch::Sender<u64>,
     /// The furthest position that an append of this node has reached.
     latest: AtomicU64,
     /// The latest time stamped here, in microseconds since 1970.
     stamped: AtomicI64,
     /// The last revision and the latest time of streams, as far as they are known; the leader may know more.
-    pub(super) heads: Cache<StreamId, Head>,
+    pub(crate) heads: Cache<StreamId, Head>,
     /// The events appended here, whose keys are here as well.
-    pub(super) own: Cache<Uuid, ()>,
+    pub(crate) own: Cache<Uuid, ()>,
     /// Answers given here that are not in the index yet.
     answered: Mutex<HashMap<CommandKey, KeyedAnswer>>,
     /// Wakes whoever follows.
-    pub(super) wake: Notify,
-    pub(super) following: watch::Sender<Following>,
+    pub(crate) wake: Notify,
+    pub(crate) following: watch::Sender<Following>,
     /// Wakes whoever says to the others how this node is getting on.
-    pub(super) announce: Notify,
-    pub(super) checkpoint: Mutex<Option<String>>,
-    pub(super) peers: watch::Sender<HashMap<Uuid, Peer>>,
-    pub(super) document: watch::Sender<Option<Document>>,
+    pub(crate) announce: Notify,
+    pub(crate) checkpoint: Mutex<Option<String>>,
+    pub(crate) peers: watch::Sender<HashMap<Uuid, Peer>>,
+    pub(crate) document: watch::Sender<Option<Document>>,
     /// Which epochs have begun and ended, as the cluster says.
-    pub(super) epochs: watch::Sender<(u32, u32)>,
+    pub(crate) epochs: watch::Sender<(u32, u32)>,
     /// Whether the node is about to end.
-    pub(super) closing: watch::Sender<bool>,
+    pub(crate) closing: watch::Sender<bool>,
 }
 
 /// How it goes with following the log.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Following {
+pub(crate) struct Following {
     /// When its end was last reached.
-    pub(super) at_end: Option<Instant>,
+    pub(crate) at_end: Option<Instant>,
     /// What keeps it from going on.
-    pub(super) trouble: Option<String>,
+    pub(crate) trouble: Option<String>,
 }
 
 /// What a node is made of before it begins to follow.
-pub(super) struct Parts {
-    pub(super) id: Uuid,
-    pub(super) log_id: Uuid,
-    pub(super) folder: PathBuf,
-    pub(super) secrets: Option<PathBuf>,
-    pub(super) names: Names,
-    pub(super) connection: connection::Shared,
-    pub(super) keys: Arc<Keys>,
-    pub(super) clock: Clock,
-    pub(super) index: NodeIndex,
-    pub(super) reach: Reach,
-    pub(super) epochs: (u32, u32),
+pub(crate) struct Parts {
+    pub(crate) id: Uuid,
+    pub(crate) log_id: Uuid,
+    pub(crate) folder: PathBuf,
+    pub(crate) secrets: Option<PathBuf>,
+    pub(crate) names: Names,
+    pub(crate) connection: connection::Shared,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) clock: Clock,
+    pub(crate) index: NodeIndex,
+    pub(crate) reach: Reach,
+    pub(crate) epochs: (u32, u32),
 }
 
 impl Node {
-    pub(super) fn new(parts: Parts) -> Self {
+    pub(crate) fn new(parts: Parts) -> Self {
         let Parts { id, log_id, folder, secrets, names, connection, keys, clock, index, reach, epochs } =
             parts;
         Self {
@@ -130,56 +134,56 @@ impl Node {
         }
     }
 
-    pub(super) fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         *self.head.borrow()
     }
 
-    pub(super) fn reach(&self) -> Reach {
+    pub(crate) fn reach(&self) -> Reach {
         *self.reach.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn set_reach(&self, reach: Reach) {
+    pub(crate) fn set_reach(&self, reach: Reach) {
         *self.reach.lock().unwrap_or_else(PoisonError::into_inner) = reach;
     }
 
     // A thread that panicked with the lock held left a transaction that is rolled back.
-    pub(super) fn index(&self) -> MutexGuard<'_, NodeIndex> {
+    pub(crate) fn index(&self) -> MutexGuard<'_, NodeIndex> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A time for what is recorded now. It never runs backwards here, nor behind what has been seen of the log.
-    pub(super) fn stamp(&self) -> i64 {
+    pub(crate) fn stamp(&self) -> i64 {
         let now = self.clock.now().max(self.reach().recorded_at);
         self.stamped.fetch_max(now, Ordering::AcqRel).max(now)
     }
 
-    pub(super) fn note_latest(&self, position: u64) {
+    pub(crate) fn note_latest(&self, position: u64) {
         self.latest.fetch_max(position, Ordering::AcqRel);
     }
 
     /// The furthest position that is known here.
-    pub(super) fn latest(&self) -> u64 {
+    pub(crate) fn latest(&self) -> u64 {
         self.latest.load(Ordering::Acquire).max(self.position())
     }
 
     /// Takes note of how far a stream has come; what was known already of a later place stays.
-    pub(super) fn note_head(&self, stream: StreamId, revision: u64, effective_at: i64) {
+    pub(crate) fn note_head(&self, stream: StreamId, revision: u64, effective_at: i64) {
         if self.heads.get(&stream).is_none_or(|known| known.revision < revision) {
             self.heads.insert(stream, Head { revision, effective_at });
         }
     }
 
     /// Whether another node was heard of lately.
-    pub(super) fn has_company(&self) -> bool {
+    pub(crate) fn has_company(&self) -> bool {
         self.peers.borrow().values().any(|peer| peer.node != self.id && peer.is_living())
     }
 
     /// Keeps an answer until whoever follows has put it into the index.
-    pub(super) fn remember(&self, key: CommandKey, answer: KeyedAnswer) {
+    pub(crate) fn remember(&self, key: CommandKey, answer: KeyedAnswer) {
         self.answered().insert(key, answer);
     }
 
-    pub(super) fn forget_remembered(&self, keys: impl IntoIterator<Item = CommandKey>) {
+    pub(crate) fn forget_remembered(&self, keys: impl IntoIterator<Item = CommandKey>) {
         let mut answered = self.answered();
         for key in keys {
             answered.remove(&key);
@@ -187,7 +191,7 @@ impl Node {
     }
 
     /// The answer to a key, as far as this node has seen it.
-    pub(super) fn answer(&self, key: CommandKey) -> rusqlite::Result<Option<KeyedAnswer>> {
+    pub(crate) fn answer(&self, key: CommandKey) -> rusqlite::Result<Option<KeyedAnswer>> {
         if let Some(answer) = self.answered().get(&key) {
             return Ok(Some(answer.clone()));
         }
@@ -200,7 +204,7 @@ impl Node {
 
     /// Why nothing should be written here: this node has not followed the log for so long that what it keeps for those
     /// who ask again, and what it knows of others, would grow without end.
-    pub(super) fn stands_still(&self) -> Option<String> {
+    pub(crate) fn stands_still(&self) -> Option<String> {
         let following = self.following.borrow();
         let behind = following.at_end.map(|at| at.elapsed()).filter(|behind| *behind > STANDS_STILL)?;
         let trouble = following.trouble.as_deref().unwrap_or("too much is written");
@@ -211,7 +215,7 @@ impl Node {
     }
 
     /// Waits until this node has followed the log up to a position.
-    pub(super) async fn follow_to(&self, position: u64, patience: Duration) -> Result<(), Trouble> {
+    pub(crate) async fn follow_to(&self, position: u64, patience: Duration) -> Result<(), Trouble> {
         if self.position() >= position {
             return Ok(());
         }

@@ -12,14 +12,14 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use uuid::Uuid;
 
 use crate::{
-    folder::make_private,
-    log_file::{keep_plans, to_stored, unsigned},
+    folder::private_files::make_private,
     open_error::OpenError,
-    shared::ANSWER_LIFE,
+    recording::clock::ANSWER_LIFE,
+    sqlite::{keep_plans, to_stored, unsigned},
 };
 
 /// How many events lie between two marks.
-pub(super) const MARKED_EVERY: usize = 256;
+pub(crate) const MARKED_EVERY: usize = 256;
 /// How many old answers are forgotten at once.
 const FORGOTTEN_AT_ONCE: u32 = 1_024;
 
@@ -51,42 +51,42 @@ const SCHEMA: &str = "
 
 /// How far the log has been followed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Reach {
+pub(crate) struct Reach {
     /// Up to where everything in the cluster has been looked at.
-    pub(super) scanned: u64,
+    pub(crate) scanned: u64,
     /// The position of the last event.
-    pub(super) position: u64,
+    pub(crate) position: u64,
     /// How many events there are up to it.
-    pub(super) events: u64,
+    pub(crate) events: u64,
     /// The latest time at which one of them was recorded, in microseconds since 1970. Nodes have clocks of their own:
     /// this is what never decreases along the log.
-    pub(super) recorded_at: i64,
+    pub(crate) recorded_at: i64,
 }
 
 /// A place between which and the next one events are counted by reading them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Mark {
-    pub(super) events: u64,
-    pub(super) position: u64,
-    pub(super) recorded_at: i64,
+pub(crate) struct Mark {
+    pub(crate) events: u64,
+    pub(crate) position: u64,
+    pub(crate) recorded_at: i64,
 }
 
 /// What a page of the log adds.
 #[derive(Debug, Default)]
-pub(super) struct Added {
-    pub(super) marks: Vec<Mark>,
+pub(crate) struct Added {
+    pub(crate) marks: Vec<Mark>,
     /// Key, answer, and when it was given.
-    pub(super) answers: Vec<(CommandKey, KeyedAnswer, i64)>,
+    pub(crate) answers: Vec<(CommandKey, KeyedAnswer, i64)>,
 }
 
 /// One connection to the index.
-pub(super) struct NodeIndex {
+pub(crate) struct NodeIndex {
     connection: Connection,
 }
 
 impl NodeIndex {
     /// Opens the index of a node; one that belongs to another log, or cannot be read, is begun anew.
-    pub(super) fn open(path: &Path, log: Uuid) -> Result<Self, OpenError> {
+    pub(crate) fn open(path: &Path, log: Uuid) -> Result<Self, OpenError> {
         make_private(path)?;
         match Self::connect(path, log).and_then(|index| Ok((index.is_of(log)?, index))) {
             Ok((true, index)) => return Ok(index),
@@ -97,7 +97,7 @@ impl NodeIndex {
     }
 
     /// Removes the index and makes an empty one.
-    pub(super) fn begin_anew(path: &Path, log: Uuid) -> Result<Self, OpenError> {
+    pub(crate) fn begin_anew(path: &Path, log: Uuid) -> Result<Self, OpenError> {
         for suffix in ["", "-wal", "-shm"] {
             let mut file = path.as_os_str().to_owned();
             file.push(suffix);
@@ -131,7 +131,7 @@ impl NodeIndex {
     }
 
     /// How far it reaches.
-    pub(super) fn reach(&self) -> rusqlite::Result<Reach> {
+    pub(crate) fn reach(&self) -> rusqlite::Result<Reach> {
         let sql = "SELECT scanned, position, events, recorded_at FROM state";
         self.connection.query_row(sql, [], |row| {
             let (scanned, position, events) = (unsigned(row, 0)?, unsigned(row, 1)?, unsigned(row, 2)?);
@@ -140,7 +140,7 @@ impl NodeIndex {
     }
 
     /// Adds what a page holds, with how far it reaches, in one transaction.
-    pub(super) fn add(&mut self, added: &Added, reach: Reach) -> rusqlite::Result<()> {
+    pub(crate) fn add(&mut self, added: &Added, reach: Reach) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
         for mark in &added.marks {
             let sql = "INSERT OR REPLACE INTO marks VALUES (?1, ?2, ?3)";
@@ -166,7 +166,7 @@ impl NodeIndex {
     }
 
     /// Forgets answers that are older than a day.
-    pub(super) fn forget_answers(&self, now: i64) -> rusqlite::Result<()> {
+    pub(crate) fn forget_answers(&self, now: i64) -> rusqlite::Result<()> {
         let sql = "DELETE FROM answers WHERE key IN
                    (SELECT key FROM answers WHERE answered_at < ?1 ORDER BY answered_at LIMIT ?2)";
         let oldest = now.saturating_sub(ANSWER_LIFE);
@@ -174,7 +174,7 @@ impl NodeIndex {
     }
 
     /// The answer to a key that was given within a day.
-    pub(super) fn answer(&self, key: CommandKey, now: i64) -> rusqlite::Result<Option<KeyedAnswer>> {
+    pub(crate) fn answer(&self, key: CommandKey, now: i64) -> rusqlite::Result<Option<KeyedAnswer>> {
         let sql = "SELECT body, answer FROM answers WHERE key = ?1 AND answered_at >= ?2";
         let mut statement = self.connection.prepare_cached(sql)?;
         let found = statement.query_row(params![key.0, now.saturating_sub(ANSWER_LIFE)], |row| {
@@ -188,12 +188,12 @@ impl NodeIndex {
     }
 
     /// The last mark at or before a position.
-    pub(super) fn mark_at(&self, position: u64) -> rusqlite::Result<Mark> {
+    pub(crate) fn mark_at(&self, position: u64) -> rusqlite::Result<Mark> {
         self.mark("SELECT events, position, recorded_at FROM marks WHERE position <= ?1 ORDER BY position DESC LIMIT 1", to_stored(position))
     }
 
     /// The last mark with at most so many events up to it.
-    pub(super) fn mark_of_size(&self, events: u64) -> rusqlite::Result<Mark> {
+    pub(crate) fn mark_of_size(&self, events: u64) -> rusqlite::Result<Mark> {
         self.mark(
             "SELECT events, position, recorded_at FROM marks WHERE events <= ?1 ORDER BY events DESC LIMIT 1",
             to_stored(events),
@@ -201,7 +201,7 @@ impl NodeIndex {
     }
 
     /// The last mark up to which nothing was recorded after a moment.
-    pub(super) fn mark_of_time(&self, moment: i64) -> rusqlite::Result<Mark> {
+    pub(crate) fn mark_of_time(&self, moment: i64) -> rusqlite::Result<Mark> {
         self.mark(
             "SELECT events, position, recorded_at FROM marks WHERE recorded_at <= ?1
              ORDER BY recorded_at DESC, events DESC LIMIT 1",

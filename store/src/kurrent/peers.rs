@@ -7,87 +7,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-
-use crate::{epochs::files, folder::read_secret};
-
-use super::{
-    connection::{Connection, Expected, Proposed, Trouble},
-    epochs::fingerprint,
-    node::Node,
+use crate::{
+    folder::private_files::read_secret,
+    kurrent::{
+        keys::fingerprint::fingerprint,
+        node::Node,
+        peer::{ANNOUNCED, Announcement},
+        wire::{
+            connection::set_metadata,
+            events::{Expected, Proposed, random},
+            trouble::Trouble,
+        },
+    },
+    sealing::epochs::files,
 };
 
 /// How often a node says how it is getting on where nothing has changed.
 const EVERY: Duration = Duration::from_secs(30);
 /// How often it is looked whether something has.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long a node counts as living after it was last heard of.
-const LIVES: Duration = Duration::from_secs(100);
 /// How many of its announcements the cluster keeps.
 const KEPT: u64 = 10;
-/// The tag of an announcement.
-pub(super) const ANNOUNCED: &str = "node.announced";
-
-/// What a node says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Announcement {
-    node: Uuid,
-    /// When, in microseconds since 1970 by its own clock.
-    at: i64,
-    /// Number and fingerprint of each.
-    epochs: Vec<(u32, String)>,
-    current: u32,
-    position: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    checkpoint: Option<String>,
-    /// That it ends in good order.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    leaves: bool,
-}
-
-/// Another node, as it was last heard of.
-#[derive(Clone, Debug)]
-pub(super) struct Peer {
-    pub(super) node: Uuid,
-    /// The epochs whose keys it has, by number and fingerprint.
-    pub(super) epochs: Vec<(u32, String)>,
-    /// The epoch with which it wraps what is new.
-    pub(super) current: u32,
-    checkpoint: Option<String>,
-    heard: Instant,
-    /// How old the announcement was when it was heard, by the clocks of both.
-    age: Duration,
-    leaves: bool,
-}
-
-impl Peer {
-    /// A node that speaks just now.
-    pub(super) fn heard(announcement: Announcement) -> Self {
-        let Announcement { node, epochs, current, checkpoint, leaves, .. } = announcement;
-        Self { node, epochs, current, checkpoint, heard: Instant::now(), age: Duration::ZERO, leaves }
-    }
-
-    /// A node that has spoken before this one listened, as far as their clocks agree.
-    pub(super) fn heard_of(announcement: Announcement, now: i64) -> Self {
-        let age = u64::try_from(now.saturating_sub(announcement.at)).unwrap_or_default();
-        Self { age: Duration::from_micros(age), ..Self::heard(announcement) }
-    }
-
-    /// What is told of it.
-    pub(super) fn shown(&self) -> crate::log::Peer {
-        let checkpoint = self.checkpoint.clone();
-        crate::log::Peer { node: self.node, is_living: self.is_living(), checkpoint }
-    }
-
-    /// Whether it was heard of lately.
-    pub(super) fn is_living(&self) -> bool {
-        !self.leaves && self.age + self.heard.elapsed() < LIVES
-    }
-}
 
 /// Says how this node is getting on, at once and whenever something changes, until it ends.
-pub(super) async fn run(node: Arc<Node>) {
+pub(crate) async fn run(node: Arc<Node>) {
     if let Err(trouble) = keep_few(&node).await {
         tracing::warn!(%trouble, "the announcements of this node are kept for ever");
     }
@@ -107,7 +50,7 @@ pub(super) async fn run(node: Arc<Node>) {
 }
 
 /// Says that this node ends, so that nobody waits for it.
-pub(super) async fn leave(node: &Node) {
+pub(crate) async fn leave(node: &Node) {
     if let Err(trouble) = announce(node, Vec::new(), true).await {
         tracing::debug!(%trouble, "the others will find out that this node has ended");
     }
@@ -149,18 +92,4 @@ async fn announce(node: &Node, epochs: Vec<(u32, String)>, leaves: bool) -> Resu
 async fn keep_few(node: &Node) -> Result<(), Trouble> {
     let metadata = serde_json::json!({ "$maxCount": KEPT });
     set_metadata(&node.connection, &node.names.node(node.id), &metadata).await
-}
-
-/// Says how much of a stream the cluster keeps.
-pub(super) async fn set_metadata(
-    connection: &Connection,
-    name: &str,
-    metadata: &serde_json::Value,
-) -> Result<(), Trouble> {
-    let event = Proposed::of(random(), "$metadata", metadata)?;
-    connection.append_surely(&format!("$${name}"), Expected::Any, &[event]).await.map(|_| ())
-}
-
-pub(super) fn random() -> Uuid {
-    uuid::Builder::from_random_bytes(rand::random()).into_uuid()
 }

@@ -8,18 +8,18 @@ use std::{
 
 use domain::BadEvent;
 
-use super::envelope::StoredEvent;
+use crate::kurrent::envelope::StoredEvent;
 
 /// How many events are kept, and how many bytes.
 const EVENTS: usize = 65_536;
 const BYTES: usize = 64 << 20;
 
 /// An event as it stands, or what is wrong with it.
-pub(super) type Entry = Arc<Result<StoredEvent, BadEvent>>;
+pub(crate) type Entry = Arc<Result<StoredEvent, BadEvent>>;
 
 /// The newest events.
 #[derive(Debug)]
-pub(super) struct Recent(Mutex<Kept>);
+pub(crate) struct Recent(Mutex<Kept>);
 
 #[derive(Debug)]
 struct Kept {
@@ -29,7 +29,7 @@ struct Kept {
     after: u64,
 }
 
-pub(super) fn position_of(entry: &Result<StoredEvent, BadEvent>) -> u64 {
+pub(crate) fn position_of(entry: &Result<StoredEvent, BadEvent>) -> u64 {
     match entry {
         Ok(event) => event.position,
         Err(bad) => bad.position.0,
@@ -42,12 +42,12 @@ fn weight_of(entry: &Result<StoredEvent, BadEvent>) -> usize {
 
 impl Recent {
     /// Nothing yet after a position.
-    pub(super) fn after(position: u64) -> Self {
+    pub(crate) fn after(position: u64) -> Self {
         Self(Mutex::new(Kept { entries: VecDeque::new(), bytes: 0, after: position }))
     }
 
     /// Adds what comes next; the oldest goes where there is too much.
-    pub(super) fn extend(&self, entries: &[Entry]) {
+    pub(crate) fn extend(&self, entries: &[Entry]) {
         let mut kept = self.kept();
         for entry in entries {
             kept.bytes += weight_of(entry);
@@ -61,7 +61,7 @@ impl Recent {
     }
 
     /// The events after a position, at most `limit`; `None` where some of them are not here any more.
-    pub(super) fn read(&self, after: u64, limit: usize) -> Option<Vec<Entry>> {
+    pub(crate) fn read(&self, after: u64, limit: usize) -> Option<Vec<Entry>> {
         let kept = self.kept();
         if after < kept.after {
             return None;

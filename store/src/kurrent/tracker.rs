@@ -9,26 +9,32 @@ use std::{
 
 use domain::{CommandKey, Event, Forgotten, KeyedAnswer, StreamId, personal::FORGETTING};
 use futures::{StreamExt as _, stream};
-use serde::Deserialize;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use super::{
-    connection::{Raw, Trouble},
-    document,
-    envelope::{Ended, StoredEvent},
-    epochs::EpochNotice,
-    names::{Holds, Names},
-    node::{LAG_LIMIT, Node},
-    node_index::{Added, MARKED_EVERY, Mark, Reach},
-    pause::Pause,
-    peers::{ANNOUNCED, Announcement, Peer},
-    recent::Entry,
-};
 use crate::{
-    epochs::KeyName,
-    keys::{CarriedOut, KeyError, mirror::WrappedKey},
+    kurrent::{
+        document,
+        envelope::{ANSWERED, NothingDone, StoredEvent},
+        keys::{
+            epoch_notice::EpochNotice,
+            mirror::WrappedKey,
+            streams::{key_in, keys_in},
+        },
+        kinds::{Newer, refuse_newer},
+        names::Holds,
+        node::{LAG_LIMIT, Node},
+        node_index::{Added, MARKED_EVERY, Mark, Reach},
+        peer::{ANNOUNCED, Announcement, Peer},
+        recent::Entry,
+        wire::{
+            events::{Raw, read_data},
+            pause::Pause,
+            trouble::Trouble,
+        },
+    },
     log::Document,
+    sealing::{cipher::KeyName, key_error::KeyError, keys::CarriedOut},
 };
 
 /// How many events are read at a time.
@@ -43,15 +49,9 @@ const NOTED: Duration = Duration::from_secs(10);
 /// How many streams of keys are destroyed at a time.
 const DESTROYED_AT_ONCE: usize = 32;
 
-/// The tags of a key: when it is drawn, and when it is wrapped anew.
-pub(super) const DRAWN: &str = "key.drawn";
-pub(super) const WRAPPED: &str = "key.wrapped";
-/// The tag of an answer to a command that changed nothing.
-pub(super) const ANSWERED: &str = "command.answered";
-
 /// Why a page could not be taken.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Stuck {
+pub(crate) enum Stuck {
     #[error(transparent)]
     Cluster(#[from] Trouble),
     #[error(transparent)]
@@ -60,26 +60,8 @@ pub(super) enum Stuck {
     Index(#[from] rusqlite::Error),
     #[error("{0}")]
     Epoch(String),
-    #[error(
-        "the log holds facts that this program does not know ({0}): use the newer program that wrote them"
-    )]
-    Newer(String),
-}
-
-/// An answer to a command that changed nothing, as it stands in the cluster.
-#[derive(serde::Serialize, Deserialize)]
-pub(super) struct NothingDone {
-    pub(super) stream: StreamId,
-    pub(super) revision: u64,
-    pub(super) position: u64,
-    pub(super) at: i64,
-    pub(super) command: Ended,
-}
-
-/// What the log is, as the cluster says.
-#[derive(serde::Serialize, Deserialize)]
-pub(super) struct Kinds {
-    pub(super) kinds: Vec<String>,
+    #[error(transparent)]
+    Newer(#[from] Newer),
 }
 
 /// What a page holds.
@@ -97,7 +79,7 @@ struct Contents {
 }
 
 /// Follows until told to stop.
-pub(super) struct Tracker {
+pub(crate) struct Tracker {
     node: Arc<Node>,
     runtime: Handle,
     prefixes: Vec<String>,
@@ -107,13 +89,13 @@ pub(super) struct Tracker {
 }
 
 impl Tracker {
-    pub(super) fn new(node: Arc<Node>, runtime: Handle) -> Self {
+    pub(crate) fn new(node: Arc<Node>, runtime: Handle) -> Self {
         let (prefixes, reach) = (node.names.of_all(), node.reach());
         let long_ago = Instant::now();
         Self { node, runtime, prefixes, reach, happened: long_ago, noted: long_ago }
     }
 
-    pub(super) fn run(mut self) {
+    pub(crate) fn run(mut self) {
         let mut pause = Pause::default();
         let mut keys_after = Some(self.reach.scanned);
         while !*self.node.closing.borrow() {
@@ -338,28 +320,6 @@ impl Tracker {
     }
 }
 
-/// What stands in an event that the nodes keep among themselves; one that says nothing sensible is passed over.
-fn read_data<T: for<'de> Deserialize<'de>>(raw: &Raw) -> Option<T> {
-    let read = serde_json::from_slice(&raw.data);
-    if read.is_err() {
-        tracing::warn!(
-            position = raw.position,
-            tag = raw.tag,
-            "something in a stream of the nodes cannot be read"
-        );
-    }
-    read.ok()
-}
-
-/// The wrapped keys of a page. Other people's streams may be called nearly as ours are.
-pub(super) fn keys_in(page: &[Raw], names: &Names) -> Vec<WrappedKey> {
-    page.iter().filter(|raw| names.holds(&raw.name) == Some(Holds::Key)).filter_map(key_in).collect()
-}
-
-fn key_in(raw: &Raw) -> Option<WrappedKey> {
-    [DRAWN, WRAPPED].contains(&raw.tag.as_str()).then(|| read_data(raw))?
-}
-
 fn answer_in(raw: &Raw) -> Option<(CommandKey, KeyedAnswer, i64)> {
     let NothingDone { stream, revision, position, at, command } = read_data(raw)?;
     command.answer(stream, revision, position).map(|(key, answer)| (key, answer, at))
@@ -375,12 +335,4 @@ fn forgotten_by(event: &StoredEvent) -> Option<Forgotten> {
         tracing::error!(position = event.position, "an erasure cannot be read and was not carried out");
     }
     forgotten
-}
-
-/// Whatever this program has no kind for, it would leave out of every count without a word.
-pub(super) fn refuse_newer(raw: &Raw) -> Result<(), Stuck> {
-    let Some(Kinds { kinds }) = read_data(raw) else { return Ok(()) };
-    let unknown: Vec<String> =
-        kinds.into_iter().filter(|kind| kind.parse::<domain::Kind>().is_err()).collect();
-    if unknown.is_empty() { Ok(()) } else { Err(Stuck::Newer(unknown.join(", "))) }
 }

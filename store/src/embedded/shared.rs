@@ -1,0 +1,124 @@
+//! What the writer, the indexer and the readers of one store share.
+
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use domain::{CommandKey, KeyedAnswer, StreamId};
+use quick_cache::{
+    DefaultHashBuilder, UnitWeighter,
+    sync::{Cache, DefaultLifecycle},
+};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::{
+    embedded::{
+        index::Index,
+        log_file::{Column, LogFile, Place},
+        tail::{Segment, Tail},
+    },
+    folder::data_folder::DataFolder,
+    options::Options,
+    recording::{
+        clock::{ANSWER_LIFE, Clock},
+        stream_head::Head,
+    },
+};
+
+/// How many heads of streams are kept in memory.
+const HEADS: u64 = 1_000_000;
+
+/// The state in memory.
+pub(crate) struct Shared {
+    pub(crate) log_id: Uuid,
+    pub(crate) log_file: PathBuf,
+    pub(crate) index_file: PathBuf,
+    pub(crate) options: Options,
+    pub(crate) clock: Clock,
+    /// The last durable position.
+    pub(crate) head: watch::Sender<u64>,
+    /// Only the writer inserts; a stream that is missing is looked up in the tail and then in the index.
+    pub(crate) heads: Cache<StreamId, Head>,
+    pub(crate) tail: Tail,
+    /// Answers up to this number have expired and left the index; the writer deletes them.
+    pub(crate) expired_through: AtomicU64,
+    /// How long the last transaction took, in microseconds.
+    pub(crate) last_sync: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(folder: &DataFolder, options: Options, head: u64, open: Segment) -> Self {
+        let tail = Tail::new(open, options.index_batch);
+        Self {
+            log_id: folder.log_id(),
+            log_file: folder.log_file(),
+            index_file: folder.index_file(),
+            clock: Clock::new(options.faults.clone()),
+            options,
+            head: watch::Sender::new(head),
+            heads: Cache::with(
+                10_000,
+                HEADS,
+                UnitWeighter,
+                DefaultHashBuilder::default(),
+                DefaultLifecycle::default(),
+            ),
+            tail,
+            expired_through: AtomicU64::new(0),
+            last_sync: AtomicU64::new(0),
+        }
+    }
+
+    /// The last durable position.
+    pub(crate) fn position(&self) -> u64 {
+        *self.head.borrow()
+    }
+
+    /// The head of a stream: from memory, else from the index and the log.
+    pub(crate) fn head_of(&self, stream: StreamId, log: &LogFile, index: &Index) -> rusqlite::Result<Head> {
+        if let Some(head) = self.heads.get(&stream).or_else(|| self.tail.head(stream)) {
+            return Ok(head);
+        }
+        let Some((revision, position)) = index.last(stream)? else { return Ok(Head::NONE) };
+        let effective_at = log.column(Column::EffectiveAt, position)?.unwrap_or(i64::MIN);
+        Ok(Head { revision, effective_at })
+    }
+
+    /// The answer to a key that is not older than a day.
+    pub(crate) fn answer(
+        &self,
+        key: CommandKey,
+        log: &LogFile,
+        index: &Index,
+    ) -> rusqlite::Result<Option<KeyedAnswer>> {
+        let number = match self.tail.answer(key) {
+            Some(number) => Some(number),
+            None => index.answer(key)?,
+        };
+        let Some(number) = number else { return Ok(None) };
+        let oldest = self.clock.now() - ANSWER_LIFE;
+        let kept = log.answer(number, key)?.filter(|kept| kept.answered_at >= oldest);
+        Ok(kept.map(|kept| kept.answer))
+    }
+
+    /// Takes note of what is durable now, in the order in which others rely on it.
+    pub(crate) fn publish(
+        &self,
+        position: u64,
+        places: Vec<Place>,
+        answers: Vec<(CommandKey, u64)>,
+        heads: impl IntoIterator<Item = (StreamId, Head)>,
+    ) {
+        self.tail.extend(places, answers);
+        for (stream, head) in heads {
+            self.heads.insert(stream, head);
+        }
+        self.head.send_replace(position);
+    }
+
+    pub(crate) fn note_sync(&self, took: std::time::Duration) {
+        self.last_sync.store(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Relaxed);
+    }
+}

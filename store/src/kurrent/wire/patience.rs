@@ -1,0 +1,6 @@
+//! How long a call to the cluster is waited for.
+
+use std::time::Duration;
+
+/// How long one call may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);

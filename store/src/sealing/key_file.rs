@@ -1,0 +1,78 @@
+//! The file of the keys, `keys.sqlite`: its tables, how it is opened, and how what it held is gone from it.
+
+use std::{path::Path, time::Duration};
+
+use domain::Forgotten;
+use rusqlite::{Connection, Transaction, params};
+
+use crate::{
+    options::Options,
+    sealing::key_error::KeyError,
+    sqlite::{failure, keep_plans},
+};
+
+/// In the place of a key: the whole owner has been erased. No key has an empty name.
+pub(crate) const WHOLE_OWNER: &[u8] = &[];
+
+/// The tables.
+pub(crate) const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS keys(
+        owner BLOB NOT NULL,
+        key BLOB NOT NULL,
+        epoch INTEGER NOT NULL,
+        wrapped BLOB,
+        PRIMARY KEY(owner, key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS epochs(
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        oldest INTEGER NOT NULL,
+        current INTEGER NOT NULL
+    ) STRICT;
+    INSERT OR IGNORE INTO epochs VALUES (1, 1, 1);
+    CREATE TABLE IF NOT EXISTS carried_out(
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        log BLOB NOT NULL,
+        position INTEGER NOT NULL,
+        event BLOB NOT NULL
+    ) STRICT;";
+
+/// Opens the file.
+pub(crate) fn connect(file: &Path, options: &Options) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(file)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", if options.durable { "FULL" } else { "OFF" })?;
+    // What is deleted is overwritten.
+    connection.pragma_update(None, "secure_delete", "ON")?;
+    keep_plans(&connection)?;
+    Ok(connection)
+}
+
+/// Leaves a mark in the place of each key, with the epoch in which it was destroyed.
+pub(crate) fn mark_destroyed(
+    transaction: &Transaction<'_>,
+    what: Forgotten,
+    epoch: u32,
+) -> rusqlite::Result<()> {
+    // A mark that is there already keeps its epoch, however often the same erasure is carried out.
+    let sql = "INSERT INTO keys(owner, key, epoch, wrapped) VALUES (?1, ?2, ?3, NULL)
+               ON CONFLICT DO UPDATE SET wrapped = NULL, epoch = excluded.epoch WHERE wrapped IS NOT NULL";
+    let mut mark = transaction.prepare_cached(sql)?;
+    match what {
+        Forgotten::Key { owner, key } => {
+            mark.execute(params![owner.0.as_bytes(), key.as_bytes(), epoch])?;
+        }
+        Forgotten::Contact(owner) => {
+            mark.execute(params![owner.0.as_bytes(), WHOLE_OWNER, epoch])?;
+            let sql = "UPDATE keys SET wrapped = NULL, epoch = ?2 WHERE owner = ?1 AND wrapped IS NOT NULL";
+            transaction.prepare_cached(sql)?.execute(params![owner.0.as_bytes(), epoch])?;
+        }
+    }
+    Ok(())
+}
+
+/// Whoever reads keys does so for a moment only, so that this need not wait for long.
+pub(crate) fn empty_write_ahead_log(connection: &Connection) -> Result<(), KeyError> {
+    let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if busy == 0 { Ok(()) } else { Err(failure(rusqlite::ffi::SQLITE_BUSY).into()) }
+}
