@@ -1,12 +1,14 @@
 //! The ledger in its folder: the hashes of the tree, every checkpoint that was ever signed, and the public key.
 
 use std::{
-    fs::{DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
+
+use atomic_write_file::{AtomicWriteFile, unix::OpenOptionsExt as _};
 
 use crate::{
     checkpoint::Checkpoint,
@@ -327,23 +329,22 @@ fn last_note(file: &mut File) -> io::Result<(u64, Option<String>)> {
 
 /// Writes a small file that must not change afterwards; one that is there already must say the same.
 fn write_new(path: &Path, text: &str) -> Result<(), LedgerError> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(mut file) => {
-            file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(LedgerError::io(path))
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let mut found = String::new();
-            File::open(path)
-                .and_then(|mut file| file.read_to_string(&mut found))
-                .map_err(LedgerError::io(path))?;
-            if found == text {
-                Ok(())
-            } else {
-                Err(NoteError::MalformedKey("it is not the key of this log").into())
-            }
+    match fs::read_to_string(path) {
+        Ok(found) if found == text => Ok(()),
+        Ok(_) => Err(NoteError::MalformedKey("it is not the key of this log").into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            write_whole(path, text).map_err(LedgerError::io(path))
         }
         Err(error) => Err(LedgerError::io(path)(error)),
     }
+}
+
+/// Writes a small file so that it is there whole or not at all, whatever crashes.
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let mut file =
+        AtomicWriteFile::options().mode(0o600).preserve_mode(false).preserve_owner(false).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.commit()
 }
 
 #[cfg(test)]

@@ -281,7 +281,7 @@ fn shown(value: &Value) -> String {
         Value::Text(text) => text.clone(),
         Value::Blob(bytes) => match uuid::Uuid::from_slice(bytes) {
             Ok(id) => id.to_string(),
-            Err(_) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            Err(_) => hex::encode(bytes),
         },
     }
 }

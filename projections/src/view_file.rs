@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use atomic_write_file::{AtomicWriteFile, unix::OpenOptionsExt as _};
 use chrono::{DateTime, Utc};
 use domain::{BadEvent, ContactId, EventId, Forgotten, Keyring, Kind, Position, Recorded};
 use rusqlite::{Connection, OpenFlags, params};
@@ -445,14 +446,8 @@ pub(crate) fn restrict(path: &Path) -> io::Result<()> {
 
 /// Writes a small file so that it is there whole or not at all, whatever crashes.
 pub(crate) fn write_whole(path: &Path, content: &str) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    let mut file =
+        AtomicWriteFile::options().mode(0o600).preserve_mode(false).preserve_owner(false).open(path)?;
     file.write_all(content.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    if let Some(folder) = path.parent() {
-        OpenOptions::new().read(true).open(folder)?.sync_all()?;
-    }
-    Ok(())
+    file.commit()
 }

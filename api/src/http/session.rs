@@ -40,7 +40,7 @@ impl Sessions {
         if sessions.len() >= LIMIT {
             return None;
         }
-        let id: String = rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = hex::encode(rand::random::<[u8; 32]>());
         sessions.insert(id.clone(), (secret, now + LASTS));
         Some(id)
     }
