@@ -36,6 +36,7 @@ mod whole_log;
 #[cfg(not(feature = "kurrentdb"))]
 mod without_clusters;
 
+// Whoever opens or copies a log asks one of the two, and need not know which.
 #[cfg(feature = "kurrentdb")]
 use kurrent as clusters;
 #[cfg(not(feature = "kurrentdb"))]

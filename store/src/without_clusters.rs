@@ -1,4 +1,4 @@
-//! What is said where the program was built without the client of clusters: what [`crate::kurrent`] does is refused.
+//! What is said where the program was built without the client of clusters: what `kurrent/` does is refused.
 
 use std::{
     future::{Ready, ready},

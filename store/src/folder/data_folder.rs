@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// What a file may be called while it is being written.
-pub(crate) const UNFINISHED: &str = "unfinished";
+const UNFINISHED: &str = "unfinished";
 
 /// A data folder that this process has to itself for as long as one clone of this handle lives.
 #[derive(Clone, Debug)]

@@ -35,8 +35,7 @@ use crate::{
     options::Options,
     sealing::{
         cipher::{KeyName, cipher, decrypt, encrypt},
-        epochs,
-        epochs::Epochs,
+        epochs::{self, Epochs},
         key_error::KeyError,
         key_file::{SCHEMA, WHOLE_OWNER, connect, empty_write_ahead_log, mark_destroyed},
     },
