@@ -1,13 +1,13 @@
-//! Disclosures: that people were shown to somebody. The house records them; nobody sends them.
+//! Disclosures: that people were shown to somebody. The program records them; nobody sends them.
 
 use domain::{
     ContactId, Role,
     disclosure::{DisclosureEvent, Manner, Purpose},
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{
+use crate::kit::{
     decider::{Decider, Decision, Given, Past},
     text::Line,
 };
@@ -26,7 +26,7 @@ pub enum State {
 }
 
 /// What can be asked of a disclosure.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
     /// People were shown.
@@ -95,6 +95,11 @@ impl Decider for Disclosure {
     fn evolve(state: &mut State, event: &DisclosureEvent, _past: &Past<'_>) {
         *state = State::Recorded(Box::new(event.clone()));
     }
+
+    // That somebody was shown stays recorded when they are erased: the event keeps ids and nothing personal.
+    fn concerns(_state: &State) -> Vec<ContactId> {
+        Vec::new()
+    }
 }
 
 #[cfg(test)]
@@ -102,7 +107,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::testing::given;
+    use crate::kit::testing::given;
 
     fn fields() -> Value {
         json!({ "role": "auditor", "purpose": "audit", "manner": "read", "view": "contacts", "query": "tag=vip",

@@ -1,10 +1,10 @@
 //! Funds: opened, renamed, restricted, closed, voided.
 
-use domain::{Role, fund::FundEvent};
+use domain::{ContactId, Role, fund::FundEvent};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{
+use crate::kit::{
     decider::{Decider, Decision, Given, Past},
     field::{Field, Repetition},
     text::Line,
@@ -31,7 +31,7 @@ pub struct Known {
 }
 
 /// What can be asked of a fund.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
     /// Set it up.
@@ -114,6 +114,11 @@ impl Decider for Fund {
             (State::Unknown | State::Voided, _) => {}
         }
     }
+
+    // Funds name nobody.
+    fn concerns(_state: &State) -> Vec<ContactId> {
+        Vec::new()
+    }
 }
 
 impl Known {
@@ -159,7 +164,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::testing::given;
+    use crate::kit::testing::given;
 
     fn opened() -> FundEvent {
         FundEvent::Opened { name: "Scholarships".into(), restriction: Some("Tuition only".into()) }

@@ -1,36 +1,35 @@
 //! WHAT MAY HAPPEN: for every kind of thing, what can be asked of it and what follows.
 //!
 //! One file per kind holds its state, its commands, its rejections, who may send them, `decide` and `evolve`,
-//! in that order. The one loop in [`execution`] loads, decides, appends and retries for all of them.
+//! in that order; what their authors read is in [`kit`]. The one loop in [`execution`] loads, decides, appends
+//! and retries for all of them.
 
-pub mod command;
 pub mod contact;
 pub mod conversation;
 pub mod deal;
-pub mod decider;
-mod description;
 pub mod disclosure;
 pub mod enrolment;
 pub mod execution;
-mod field;
 pub mod fund;
-mod gates;
 pub mod gathering;
 pub mod gift;
-mod identity;
+pub mod kit;
 pub mod lead;
 pub mod member;
 pub mod program;
 pub mod setting;
-mod stream_execution;
-#[cfg(test)]
-mod testing;
-pub mod text;
 
-pub use command::{BatchLine, Body, Command, Malformed, Sender};
-pub use decider::{Decider, Decision, Given, Past};
-pub use description::KindDescription;
-pub use execution::{CommandError, Commands, Registry};
+use std::sync::Arc;
+
+use domain::EventStore;
+pub use execution::{
+    BatchLine, Body, Command, CommandError, Commands, Fields, KindDescription, Malformed, Registry, Request,
+    Sender, command,
+};
+pub use kit::{
+    decider::{self, Decider, Decision, Given, Past},
+    text,
+};
 
 /// Every decider, one line each.
 pub fn all(registry: &mut impl Registry) {
@@ -46,4 +45,13 @@ pub fn all(registry: &mut impl Registry) {
     registry.register::<member::Member>();
     registry.register::<setting::Setting>();
     registry.register::<disclosure::Disclosure>();
+}
+
+impl Commands {
+    /// All kinds of commands against a log.
+    pub fn new(store: Arc<dyn EventStore>) -> Self {
+        let mut kinds = execution::Kinds::default();
+        all(&mut kinds);
+        Self::with(kinds, store)
+    }
 }

@@ -1,11 +1,11 @@
 //! Members of staff: joined, moved, renamed, given a token and relieved of it, left.
 
-use domain::{Role, member::MemberEvent};
+use domain::{ContactId, Role, member::MemberEvent};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{
+use crate::kit::{
     decider::{Decider, Decision, Given, Past},
     field::{Field, Repetition},
     identity,
@@ -33,7 +33,7 @@ pub struct Known {
 }
 
 /// What can be asked of a member of staff.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
     /// Take them onto the staff, for the first time or again.
@@ -103,7 +103,7 @@ impl Decider for Member {
 
     const WRITERS: &'static [Role] = &[Role::Admin, Role::Staff];
 
-    // The house records them when an administrator grants or revokes a token; by themselves they would say what is
+    // The program records them when an administrator grants or revokes a token; by themselves they would say what is
     // not so.
     const EXCEPTIONS: &'static [(&'static str, &'static [Role])] =
         &[("grant_token", &[]), ("revoke_token", &[])];
@@ -129,6 +129,11 @@ impl Decider for Member {
         if let State::Known(member) = state {
             member.evolve(event, past);
         }
+    }
+
+    // Members of staff are no contacts.
+    fn concerns(_state: &State) -> Vec<ContactId> {
+        Vec::new()
     }
 }
 
@@ -214,7 +219,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::testing::given;
+    use crate::kit::testing::given;
 
     fn ann() -> MemberEvent {
         MemberEvent::Joined { name: "Ann".into(), team: Some("Dustin Brinkmann".into()), region: None }

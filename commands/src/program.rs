@@ -1,11 +1,11 @@
 //! Programs: started, renamed, rescheduled, funded, ended, voided.
 
 use chrono::NaiveDate;
-use domain::{FundId, Role, moment, program::ProgramEvent};
+use domain::{ContactId, FundId, Role, moment, program::ProgramEvent};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{
+use crate::kit::{
     decider::{Decider, Decision, Given, Past},
     field::{Field, Repetition},
     text::Line,
@@ -34,7 +34,7 @@ pub struct Known {
 }
 
 /// What can be asked of a program.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
     /// Set it up.
@@ -140,6 +140,11 @@ impl Decider for Program {
             (State::Unknown | State::Voided, _) => {}
         }
     }
+
+    // Programs name nobody.
+    fn concerns(_state: &State) -> Vec<ContactId> {
+        Vec::new()
+    }
 }
 
 impl Known {
@@ -216,7 +221,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::testing::given;
+    use crate::kit::testing::given;
 
     const FUND: FundId = FundId(Uuid::from_u128(7));
 

@@ -2,13 +2,13 @@
 
 use chrono_tz::Tz;
 use domain::{
-    Role,
+    ContactId, Role,
     setting::{SETTINGS, SettingEvent},
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{
+use crate::kit::{
     decider::{Decider, Decision, Given, Past},
     field::Field,
     text::Line,
@@ -22,7 +22,7 @@ pub struct State {
 }
 
 /// What can be chosen.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
     /// The organisation keeps its days in this zone.
@@ -99,6 +99,11 @@ impl Decider for Setting {
             }
         }
     }
+
+    // Settings name nobody.
+    fn concerns(_state: &State) -> Vec<ContactId> {
+        Vec::new()
+    }
 }
 
 #[cfg(test)]
@@ -106,7 +111,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::testing::given;
+    use crate::kit::testing::given;
 
     #[test]
     fn the_zone_is_chosen_among_those_that_exist() {

@@ -10,18 +10,11 @@ use domain::{
 };
 use uuid::Uuid;
 
-use super::{Known, Rejection, State};
-use crate::{
+use super::rejection::{APART_LIMIT, CHAIN_LIMIT, EVIDENCE_LIMIT, Rejection};
+use crate::kit::{
     decider::{Decision, Given, Past},
     field::{Comparison, Field, kept},
 };
-
-/// How many pieces of evidence may be given for one merge.
-pub(super) const EVIDENCE_LIMIT: usize = 20;
-/// Over how many other contacts a contact may be merged into another.
-pub(super) const CHAIN_LIMIT: usize = 50;
-/// From how many others a contact may be told apart.
-pub(super) const APART_LIMIT: usize = 500;
 
 /// How a contact stands to others.
 #[derive(Clone, Debug, Default)]
@@ -36,9 +29,14 @@ impl Merging {
     pub(super) fn counts_as(&self) -> Option<ContactId> {
         self.into.value().copied()
     }
+
+    /// How a contact of this form that counts stands to others.
+    pub(super) fn standing(&self, form: ContactForm) -> Standing {
+        Standing::Known { form, into: self.counts_as(), apart: self.apart.clone() }
+    }
 }
 
-/// Another contact, as it was found when a merge asked for it.
+/// Another contact, as it was when a merge looked it up.
 #[derive(Clone, Debug)]
 pub struct Found {
     contact: ContactId,
@@ -46,23 +44,19 @@ pub struct Found {
     standing: Standing,
 }
 
+/// How another contact stands.
 #[derive(Clone, Debug)]
-enum Standing {
+pub(super) enum Standing {
     /// Not registered, or not any more.
     Gone,
     /// Erased: nobody is merged into it any more, but it goes on to count as the one it was merged into.
-    Erased {
-        into: Option<ContactId>,
-    },
-    Known {
-        form: ContactForm,
-        into: Option<ContactId>,
-        apart: BTreeSet<ContactId>,
-    },
+    Erased { into: Option<ContactId> },
+    /// Registered.
+    Known { form: ContactForm, into: Option<ContactId>, apart: BTreeSet<ContactId> },
 }
 
 /// The next contact to look at on the way from `into` to the last that it is merged into.
-pub(super) fn next_asked(into: ContactId, chain: &[Found]) -> Option<Uuid> {
+pub(super) fn next_required(into: ContactId, chain: &[Found]) -> Option<Uuid> {
     let Some(last) = chain.last() else { return Some(into.0) };
     let next = match last.standing {
         Standing::Known { into, .. } | Standing::Erased { into } => into?,
@@ -74,16 +68,7 @@ pub(super) fn next_asked(into: ContactId, chain: &[Found]) -> Option<Uuid> {
 }
 
 impl Found {
-    pub(super) fn of(id: Uuid, state: &State, revision: u64) -> Self {
-        let standing = match state {
-            State::Unknown | State::Voided => Standing::Gone,
-            State::Erased { into, .. } => Standing::Erased { into: *into },
-            State::Known(contact) => Standing::Known {
-                form: contact.form,
-                into: contact.merging.counts_as(),
-                apart: contact.merging.apart.clone(),
-            },
-        };
+    pub(super) fn at(id: Uuid, revision: u64, standing: Standing) -> Self {
         Self { contact: ContactId(id), revision, standing }
     }
 
@@ -92,9 +77,10 @@ impl Found {
     }
 }
 
-impl Known {
+impl Merging {
     pub(super) fn merge(
         &self,
+        own_form: ContactForm,
         into: ContactId,
         evidence: Vec<Evidence>,
         chain: &[Found],
@@ -104,11 +90,11 @@ impl Known {
         if into == me {
             return Err(Rejection::MergedIntoItself);
         }
-        match self.merging.into.compare(Some(&into), given.source) {
+        match self.into.compare(Some(&into), given.source) {
             Comparison::Same => return Ok(Decision::nothing()),
             Comparison::Kept => return Ok(kept("merged")),
-            Comparison::Differs if self.merging.into.value() == Some(&into) => return Ok(Decision::nothing()),
-            Comparison::Differs if self.merging.into.value().is_some() => {
+            Comparison::Differs if self.into.value() == Some(&into) => return Ok(Decision::nothing()),
+            Comparison::Differs if self.into.value().is_some() => {
                 return Err(Rejection::MergedAlready);
             }
             Comparison::Differs => {}
@@ -116,7 +102,7 @@ impl Known {
         let Some(Found { standing: Standing::Known { form, apart, .. }, .. }) = chain.first() else {
             return Err(Rejection::UnknownOther);
         };
-        if *form != self.form {
+        if *form != own_form {
             return Err(Rejection::DifferentForms);
         }
         if chain.iter().any(|found| found.contact == me) {
@@ -128,7 +114,7 @@ impl Known {
         if evidence.len() > EVIDENCE_LIMIT {
             return Err(Rejection::TooMuchEvidence);
         }
-        let told_apart = self.merging.apart.contains(&into) || apart.contains(&me);
+        let told_apart = self.apart.contains(&into) || apart.contains(&me);
         let needs_a_person = told_apart || weigh(&evidence) == Strength::Weak;
         if needs_a_person && !matches!(given.by, Actor::Member(_)) {
             return Err(Rejection::NeedsAPerson);
@@ -142,17 +128,15 @@ impl Known {
         from: ContactId,
         given: &Given<'_>,
     ) -> Result<Decision<ContactEvent>, Rejection> {
-        match self.merging.into.value() {
+        match self.into.value() {
             None => Ok(Decision::nothing()),
             Some(into) if *into != from => Err(Rejection::MergedAlready),
-            Some(_) if self.merging.into.compare(None, given.source) == Comparison::Kept => {
-                Ok(kept("merged"))
-            }
+            Some(_) if self.into.compare(None, given.source) == Comparison::Kept => Ok(kept("merged")),
             Some(_) => Ok(Decision::one(ContactEvent::Unmerged { from })),
         }
     }
 
-    pub(super) fn dismiss_merge(
+    pub(super) fn dismiss(
         &self,
         other: ContactId,
         given: &Given<'_>,
@@ -160,10 +144,10 @@ impl Known {
         if other.0 == given.id {
             return Err(Rejection::MergedIntoItself);
         }
-        if self.merging.into.value() == Some(&other) {
+        if self.into.value() == Some(&other) {
             return Err(Rejection::IsMerged);
         }
-        let apart = &self.merging.apart;
+        let apart = &self.apart;
         if !apart.contains(&other) && apart.len() >= APART_LIMIT {
             return Err(Rejection::TooManyDismissed);
         }
@@ -172,7 +156,7 @@ impl Known {
 
     /// Whoever was registered in error is not somebody else either.
     pub(super) fn void(&self) -> Decision<ContactEvent> {
-        let unmerged = self.merging.into.value().map(|from| ContactEvent::Unmerged { from: *from });
+        let unmerged = self.into.value().map(|from| ContactEvent::Unmerged { from: *from });
         Decision::all(unmerged.into_iter().chain([ContactEvent::Voided {}]).collect())
     }
 }
@@ -204,7 +188,7 @@ mod tests {
     use super::*;
     use crate::{
         contact::Contact,
-        testing::{ID, Scenario, given},
+        kit::testing::{ID, Scenario, given},
     };
 
     const ME: ContactId = ContactId(ID);

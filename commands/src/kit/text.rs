@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 /// One line of text of 1 to `LIMIT` characters, blanks around it removed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Line<const LIMIT: usize = 200>(String);
 
 /// A text of 1 to 20,000 characters that may run over several lines.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Prose(String);
 
 const PROSE_LIMIT: usize = 20_000;
@@ -57,6 +57,15 @@ impl<const LIMIT: usize> TryFrom<&str> for Line<LIMIT> {
     }
 }
 
+impl TryFrom<&str> for Prose {
+    type Error = String;
+
+    fn try_from(text: &str) -> Result<Self, String> {
+        let allowed = |character| matches!(character, '\n' | '\r' | '\t');
+        checked(text, PROSE_LIMIT, allowed).map(Self)
+    }
+}
+
 impl<'de, const LIMIT: usize> Deserialize<'de> for Line<LIMIT> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
@@ -67,8 +76,7 @@ impl<'de, const LIMIT: usize> Deserialize<'de> for Line<LIMIT> {
 impl<'de> Deserialize<'de> for Prose {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
-        let allowed = |character| matches!(character, '\n' | '\r' | '\t');
-        checked(text.as_ref(), PROSE_LIMIT, allowed).map(Self).map_err(D::Error::custom)
+        Self::try_from(text.as_ref()).map_err(D::Error::custom)
     }
 }
 

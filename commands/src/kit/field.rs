@@ -3,7 +3,7 @@
 
 use domain::EventId;
 
-use crate::decider::{Decision, Given, Past};
+use super::decider::{Decision, Given, Past};
 
 /// One field of a thing, as far as decisions need it.
 #[derive(Clone, Debug)]
@@ -118,6 +118,20 @@ impl<T: Clone + PartialEq> Field<T> {
             self.set(value, past);
         }
     }
+}
+
+/// How turning something on or off stands to what is known of it; what was never heard of is off.
+pub(crate) fn switch(known: Option<&Field<bool>>, on: bool, given: &Given<'_>) -> Comparison {
+    match known {
+        Some(known) => known.turn(&on, given.source),
+        None if on => Comparison::Differs,
+        None => Comparison::Same,
+    }
+}
+
+/// How many of them are on.
+pub(crate) fn count_on<'a>(switches: impl Iterator<Item = &'a Field<bool>>) -> usize {
+    switches.filter(|switch| switch.value() == Some(&true)).count()
 }
 
 /// What the command that begins a thing comes to where the thing is there already, gathered field by field.

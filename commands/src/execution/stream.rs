@@ -1,21 +1,19 @@
 //! Carrying out the commands of one stream: one load, as many decisions as there are commands, appends in
 //! flight together, and another round for those that came too late.
 
-use domain::{
-    Answer, Append, AppendError, CommandKey, ContactId, EventStore, KindEvent as _, Metadata, NewEvent,
-    Personal, ReadError, Recorded, Role, StreamId, tagged,
-};
+use domain::{Answer, Append, AppendError, EventStore, KindEvent as _, ReadError, StreamId};
 use futures::{StreamExt as _, stream::FuturesOrdered};
 use quick_cache::{Weighter, sync::Cache};
 use uuid::Uuid;
 
-use crate::{
-    command::{self, Command, Malformed},
-    decider::{Decider, Decision, Given, Past},
-    execution::CommandError,
+use super::{
+    command::Command,
+    deciding::{Loaded, Parsed, decide, evolve, parse},
+    error::CommandError,
     gates::Gates,
-    identity,
+    rights::writers,
 };
+use crate::kit::{decider::Decider, identity};
 
 /// How often a command is decided anew because others wrote to its stream.
 const ROUNDS: usize = 64;
@@ -40,14 +38,6 @@ pub(crate) struct StreamExecution<D: Decider> {
     looking_up: futures::lock::Mutex<()>,
 }
 
-/// A state, and after which erasures it was folded: it may hold what a later one has forgotten.
-#[derive(Clone)]
-struct Loaded<S> {
-    state: S,
-    revision: u64,
-    erasures: u64,
-}
-
 #[derive(Clone)]
 struct ByEvents;
 
@@ -55,14 +45,6 @@ impl<S> Weighter<Uuid, Loaded<S>> for ByEvents {
     fn weight(&self, _: &Uuid, loaded: &Loaded<S>) -> u64 {
         loaded.revision + FIXED_WEIGHT
     }
-}
-
-/// A command that has been read and may be decided.
-struct Parsed<C> {
-    command: C,
-    envelope: Command,
-    id: Uuid,
-    key: Option<CommandKey>,
 }
 
 type Outcome = Result<Answer, CommandError>;
@@ -99,9 +81,9 @@ impl<D: Decider> StreamExecution<D> {
                 Err(error) => outcomes[index] = Some(Err(error)),
             }
         }
-        let asks = waiting.iter().any(|(_, parsed)| D::asks(&parsed.command).is_some());
+        let looks_up = waiting.iter().any(|(_, parsed)| D::requires(&parsed.command).is_some());
         // Taken before the gate of the stream, always in this order, so that nobody waits in a circle.
-        let _alone = if asks { Some(self.looking_up.lock().await) } else { None };
+        let _alone = if looks_up { Some(self.looking_up.lock().await) } else { None };
         let _through = self.gates.pass(id).await;
         for (_, parsed) in &mut waiting {
             if let Err(error) = self.look_up(store, &mut parsed.command).await {
@@ -130,7 +112,7 @@ impl<D: Decider> StreamExecution<D> {
     /// Reads a command, checks the sender's right to it, and looks whether its key was answered before.
     async fn admit(store: &dyn EventStore, envelope: Command) -> Result<Admitted<D::Command>, CommandError> {
         let (role, allowed) = (envelope.sender.role, writers::<D>(&envelope.body.name));
-        if !allowed.contains(&role) && !envelope.sender.house {
+        if !allowed.contains(&role) && !envelope.sender.system {
             return Err(CommandError::Forbidden { role, allowed });
         }
         let command = parse::<D>(&envelope)?;
@@ -144,14 +126,14 @@ impl<D: Decider> StreamExecution<D> {
         Ok(Admitted::Parsed(Box::new(Parsed { command, envelope, id, key })))
     }
 
-    /// Finds what the command asks for in other streams of the kind.
+    /// Finds what the command requires in other streams of the kind.
     async fn look_up(&self, store: &dyn EventStore, command: &mut D::Command) -> Result<(), ReadError> {
         for _ in 0..LOOKED_UP {
-            let Some(other) = D::asks(command) else { return Ok(()) };
+            let Some(other) = D::requires(command) else { return Ok(()) };
             let stream = StreamId::new(D::Event::KIND, other);
             // What is remembered stays there: whoever works on that stream now may want it.
             let found = Self::catch_up(store, stream, self.remembered.get(&other)).await?;
-            D::told(command, other, &found.state, found.revision);
+            D::supply(command, other, &found.state, found.revision);
         }
         Ok(())
     }
@@ -245,98 +227,6 @@ impl<D: Decider> StreamExecution<D> {
 enum Admitted<C> {
     Answered(Box<Answer>),
     Parsed(Box<Parsed<C>>),
-}
-
-/// Who may send a command of this name.
-pub(crate) fn writers<D: Decider>(command: &str) -> &'static [Role] {
-    let exception = D::EXCEPTIONS.iter().find(|(name, _)| *name == command);
-    exception.map_or(D::WRITERS, |(_, writers)| writers)
-}
-
-fn parse<D: Decider>(envelope: &Command) -> Result<D::Command, Malformed> {
-    let name = &envelope.body.name;
-    let names = tagged::tags::<D::Command>();
-    if !names.contains(&name.as_str()) {
-        let kind = D::Event::KIND;
-        let message = format!("`{name}` is no command of {kind}: use one of {}", names.join(", "));
-        return Err(Malformed { field: Some(name.clone()), message });
-    }
-    let whole = format!("{{\"{name}\":{}}}", envelope.body.fields.get());
-    let deserializer = &mut serde_json::Deserializer::from_str(&whole);
-    serde_path_to_error::deserialize(deserializer).map_err(command::malformed)
-}
-
-/// Decides a command on the state so far and moves the state on, as if the log had taken the events.
-fn decide<D: Decider>(
-    loaded: &mut Loaded<D::State>,
-    stream: StreamId,
-    parsed: &Parsed<D::Command>,
-) -> Result<Append, CommandError> {
-    let Parsed { command, envelope, id, key } = parsed;
-    let actual = loaded.revision;
-    if let Some(expected) = envelope.if_match.filter(|expected| *expected != actual) {
-        return Err(CommandError::RevisionMismatch { expected, actual });
-    }
-    let body = &envelope.body;
-    let source = body.source.as_ref().map(|source| source.name.as_str());
-    let given =
-        Given { id: stream.id, command: *id, occurred_at: body.occurred_at, source, by: &envelope.sender.by };
-    let Decision { events, kept } =
-        D::decide(&loaded.state, command.clone(), &given).map_err(|rejection| {
-            let message = rejection.to_string();
-            let rule: &'static str = rejection.into();
-            CommandError::Rejected { rule: format!("{}/{rule}", stream.kind), message }
-        })?;
-    let mut recorded = Vec::with_capacity(events.len());
-    for (index, event) in events.into_iter().enumerate() {
-        let id = given.event_id(index);
-        D::evolve(&mut loaded.state, &event, &Past { id, occurred_at: body.occurred_at, source });
-        let subjects = subjects::<D>(stream, &loaded.state, &event);
-        recorded.push(NewEvent { id, event: event.into_event(), subjects });
-    }
-    loaded.revision += recorded.len() as u64;
-    Ok(Append {
-        stream,
-        expected: actual,
-        metadata: metadata(stream, envelope, &recorded),
-        events: recorded,
-        occurred_at: body.occurred_at,
-        by: envelope.sender.by.clone(),
-        key: key.map(|key| (key, envelope.fingerprint())),
-        kept: kept.into_iter().map(str::to_owned).collect(),
-    })
-}
-
-fn subjects<D: Decider>(stream: StreamId, state: &D::State, event: &D::Event) -> Vec<ContactId> {
-    use domain::event::Concerns as _;
-    let own = (stream.kind == domain::Kind::Contact).then_some(ContactId(stream.id));
-    let mut subjects: Vec<ContactId> =
-        own.into_iter().chain(event.contacts()).chain(D::concerns(state)).collect();
-    let mut seen = std::collections::HashSet::new();
-    subjects.retain(|subject| seen.insert(*subject));
-    subjects
-}
-
-fn metadata(stream: StreamId, envelope: &Command, events: &[NewEvent]) -> Metadata {
-    let body = &envelope.body;
-    // A reason may say anything about anybody, so it is forgotten with the first contact concerned.
-    let subject =
-        events.iter().find_map(|event| event.subjects.first().copied()).unwrap_or(ContactId(stream.id));
-    Metadata {
-        on_behalf_of: body.on_behalf_of.clone(),
-        reason: body.reason.clone().map(|reason| Personal::new(subject, reason)),
-        source: body.source.clone(),
-        correlation: body.correlation,
-        causation: body.causation,
-    }
-}
-
-fn evolve<D: Decider>(state: &mut D::State, recorded: &Recorded) {
-    let metadata = recorded.metadata().unwrap_or_default();
-    let source = metadata.source.as_ref().map(|source| source.name.as_str());
-    if let Some(event) = D::Event::of(&recorded.event) {
-        D::evolve(state, event, &Past { id: recorded.id, occurred_at: recorded.occurred_at, source });
-    }
 }
 
 fn unchanged(append: &Append, store: &dyn EventStore) -> Answer {

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use domain::{Actor, ContactId, EventId, KindEvent, Role};
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::identity;
+use super::identity;
 
 /// What may happen to one kind of thing. Pure and synchronous: what a decision needs comes in with the
 /// command, and deciding again what is already so yields no events.
@@ -14,7 +14,7 @@ pub trait Decider: Send + Sync + 'static {
     /// The facts that the decisions produce; they also say which kind this is.
     type Event: KindEvent;
     /// What can be asked for: an enum whose variants are the commands.
-    type Command: DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static;
+    type Command: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static;
     /// Only what decisions need to know; never used by a read model.
     type State: Default + Send + Sync + Clone + 'static;
     /// Why a command is refused, written for the person who asked; its variant names the rule.
@@ -26,15 +26,15 @@ pub trait Decider: Send + Sync + 'static {
     /// The commands, by name, for which others than [`Self::WRITERS`] may ask.
     const EXCEPTIONS: &'static [(&'static str, &'static [Role])] = &[];
 
-    /// The next other thing of this kind that must be looked at before the command can be decided; none in most
-    /// kinds. It is asked again after each answer, until it asks for nothing more.
-    fn asks(_command: &Self::Command) -> Option<Uuid> {
+    /// The next other thing of this kind whose state the command requires to be decided; none in most kinds. It
+    /// is called again after each [`Self::supply`], until nothing more is required.
+    fn requires(_command: &Self::Command) -> Option<Uuid> {
         None
     }
 
-    /// Puts what was found into the command, so that it comes in with it: the state of the thing asked for, and
+    /// Puts what was required into the command, so that it comes in with it: the state of the other thing, and
     /// the revision at which it was read.
-    fn told(_command: &mut Self::Command, _id: Uuid, _state: &Self::State, _revision: u64) {}
+    fn supply(_command: &mut Self::Command, _id: Uuid, _state: &Self::State, _revision: u64) {}
 
     /// What follows from a command, given all that has happened.
     fn decide(
@@ -46,10 +46,9 @@ pub trait Decider: Send + Sync + 'static {
     /// The state after one more event.
     fn evolve(state: &mut Self::State, event: &Self::Event, past: &Past<'_>);
 
-    /// The contacts that every event of the stream concerns, beside those that the event itself names.
-    fn concerns(_state: &Self::State) -> Vec<ContactId> {
-        Vec::new()
-    }
+    /// The contacts that every event of the stream concerns, beside those that the event itself names: with
+    /// whom it is erased. There is no default, so that no kind forgets to say it.
+    fn concerns(state: &Self::State) -> Vec<ContactId>;
 }
 
 /// What comes with a command beside its fields.

@@ -3,7 +3,8 @@
 use domain::{Kind, KindEvent as _, Role, tagged};
 use schemars::{Schema, SchemaGenerator};
 
-use crate::{decider::Decider, stream_execution::writers};
+use super::rights::writers;
+use crate::kit::decider::Decider;
 
 /// The commands of one kind.
 #[derive(Clone, Debug)]

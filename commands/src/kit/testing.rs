@@ -13,7 +13,10 @@ use domain::Actor;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Decider, Decision, Given, Past, identity};
+use super::{
+    decider::{Decider, Decision, Given, Past},
+    identity,
+};
 
 /// The id of the thing that every scenario is about.
 pub const ID: Uuid = Uuid::from_u128(0xA11C_E000);
@@ -112,9 +115,9 @@ where
             Ok(parsed) => parsed,
             Err(error) => panic!("`{command}` cannot be read: {error}"),
         };
-        while let Some(other) = D::asks(&parsed) {
+        while let Some(other) = D::requires(&parsed) {
             let (state, revision) = self.others.get(&other).cloned().unwrap_or_default();
-            D::told(&mut parsed, other, &state, revision);
+            D::supply(&mut parsed, other, &state, revision);
         }
         let id = Self::command(self.events);
         let given = Given {

@@ -1,9 +1,9 @@
-//! A command on its way in: what is asked, of what, by whom, and how it is read from JSON.
+//! How commands are read from JSON: one member named after the command, and around it what comes with it.
 
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use domain::{Actor, EventId, Kind, Role, Source, moment};
+use domain::{Actor, EventId, Source, moment};
 use serde::{
     Deserialize, Deserializer,
     de::{Error as _, MapAccess, Visitor},
@@ -12,87 +12,8 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::text::{Line, Prose};
-
-/// Who sends commands: the bearer of a token, the user of the command line, an import or a policy.
-#[derive(Clone, Debug)]
-pub struct Sender {
-    /// The name under which events are recorded.
-    pub by: Actor,
-    /// What they may do.
-    pub role: Role,
-    /// Whether it is the house itself that sends, for what nobody may send by themselves: the record of a token
-    /// that has been granted.
-    pub house: bool,
-}
-
-/// One command with everything that comes with it.
-#[derive(Clone, Debug)]
-pub struct Command {
-    /// What kind of thing it is about.
-    pub kind: Kind,
-    /// Which one.
-    pub id: Uuid,
-    /// What is asked, with its fields and circumstances.
-    pub body: Body,
-    /// Who asks.
-    pub sender: Sender,
-    /// The sender's own key, under which the command is carried out once.
-    pub key: Option<String>,
-    /// How many events the stream must hold for the command to be valid.
-    pub if_match: Option<u64>,
-}
-
-/// What a command asks: `{"qualify": {"score": 80}, "occurred_at": …, "reason": …}`.
-#[derive(Clone, Debug)]
-pub struct Body {
-    /// The command's name, for example `qualify`.
-    pub name: String,
-    /// Its fields, as JSON text.
-    pub fields: Box<RawValue>,
-    /// When it was so.
-    pub occurred_at: Option<DateTime<Utc>>,
-    /// Why, in the sender's own words.
-    pub reason: Option<String>,
-    /// For whom the sender acts.
-    pub on_behalf_of: Option<Actor>,
-    /// What the command belongs to.
-    pub correlation: Option<Uuid>,
-    /// The event that caused the command.
-    pub causation: Option<EventId>,
-    /// The import that the command comes from.
-    pub source: Option<Source>,
-    /// SHA-256 of the text it was read from, to tell a repetition from another command under the same key.
-    pub hash: [u8; 32],
-}
-
-/// One line of a batch: a command with its address.
-#[derive(Clone, Debug)]
-pub struct BatchLine {
-    /// What kind of thing it is about.
-    pub kind: Kind,
-    /// Which one.
-    pub id: Uuid,
-    /// What is asked.
-    pub body: Body,
-    /// The sender's own key.
-    pub key: Option<String>,
-    /// How many events the stream must hold.
-    pub if_match: Option<u64>,
-}
-
-/// A command that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Malformed {
-    /// The field at fault, as a path: `open.value.currency`.
-    pub field: Option<String>,
-    /// What is wrong and what is expected.
-    pub message: String,
-}
-
-/// The longest key, in bytes.
-pub const KEY_LIMIT: usize = 200;
+use super::command::{BatchLine, Body, Fields, Form, KEY_LIMIT, Malformed};
+use crate::kit::text::{Line, Prose};
 
 impl Body {
     /// Reads the body of a single command.
@@ -145,7 +66,7 @@ fn parse(json: &[u8]) -> Result<Envelope, Malformed> {
 }
 
 /// The error of a deserializer with the path to the field at fault.
-pub(crate) fn malformed(error: serde_path_to_error::Error<serde_json::Error>) -> Malformed {
+pub(super) fn malformed(error: serde_path_to_error::Error<serde_json::Error>) -> Malformed {
     let path = error.path().to_string();
     let mut message = error.into_inner().to_string();
     // Places in a text that was put together on the way would only mislead; the path says where it is.
@@ -184,7 +105,7 @@ impl Envelope {
         }
         Ok(Body {
             name,
-            fields,
+            fields: Fields(Form::Json(fields)),
             occurred_at: self.occurred_at,
             reason: self.reason.map(Prose::into_string),
             on_behalf_of: self.on_behalf_of,
@@ -196,7 +117,8 @@ impl Envelope {
     }
 }
 
-fn check_source(source: &Source) -> Result<(), Malformed> {
+/// Whether the texts of a source are such as a command may bring.
+pub(super) fn check_source(source: &Source) -> Result<(), Malformed> {
     let texts = [
         ("source.name", Some(&source.name)),
         ("source.file", source.file.as_ref()),
