@@ -9,7 +9,7 @@ use store::EmbeddedStore;
 
 /// Sends a whole history in batches of 1,000, as an administrator would; the refusals.
 async fn send(commands: &Commands, forgets_key: fn(&str) -> bool) -> Vec<(CommandError, String)> {
-    let sender = Sender { by: Actor::Member("demo".to_owned()), role: Role::Admin, house: false };
+    let sender = Sender { by: Actor::Member("demo".to_owned()), role: Role::Admin, system: false };
     let lines: Vec<String> = Demo::new(Campus::new(150, 1)).collect();
     let mut refused = Vec::new();
     for batch in lines.chunks(1_000) {

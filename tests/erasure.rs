@@ -373,7 +373,7 @@ async fn a_stop_between_the_record_and_the_destruction_is_made_good_before_anyth
     let options = Options::default();
     let store = opened(folder.path(), &options);
     let command = |body: Value| {
-        let sender = Sender { by: Actor::Member("ann".to_owned()), role: Role::Admin, house: false };
+        let sender = Sender { by: Actor::Member("ann".to_owned()), role: Role::Admin, system: false };
         let body = Body::parse(body.to_string().as_bytes()).unwrap();
         Command { kind: Kind::Contact, id: ada(), body, sender, key: None, if_match: None }
     };

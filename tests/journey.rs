@@ -217,7 +217,7 @@ async fn two_moments_are_compared_in_either_time() {
 /// A life in which much happens to a few things of every kind. What happens to one kind does not depend on which others
 /// there are.
 async fn live(house: &House, steps_per_kind: usize) {
-    let sender = || Sender { by: Actor::Member("ann".to_owned()), role: Role::Admin, house: false };
+    let sender = || Sender { by: Actor::Member("ann".to_owned()), role: Role::Admin, system: false };
     let kinds = writable_kinds();
     let mut dice: Vec<Dice> = kinds
         .iter()
@@ -282,7 +282,7 @@ async fn why_names_the_last_change_of_the_field_in_any_life() {
 
 /// The demo's organisation, small.
 async fn campus(house: &House) {
-    let sender = Sender { by: Actor::Member("demo".to_owned()), role: Role::Admin, house: false };
+    let sender = Sender { by: Actor::Member("demo".to_owned()), role: Role::Admin, system: false };
     let lines: Vec<String> = Demo::new(Campus::new(60, 1)).collect();
     for batch in lines.chunks(2_000) {
         let command = |line: &String| {

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 const SNAPSHOT_EVERY: u64 = 150;
 
 async fn send(commands: &Commands, lines: Vec<String>) {
-    let sender = Sender { by: Actor::Member("demo".to_owned()), role: Role::Admin, house: false };
+    let sender = Sender { by: Actor::Member("demo".to_owned()), role: Role::Admin, system: false };
     let command = |line: String| {
         let BatchLine { kind, id, body, key, if_match } = BatchLine::parse(line.as_bytes()).unwrap();
         Command { kind, id, body, sender: sender.clone(), key, if_match }

@@ -74,6 +74,6 @@ fn command(step: &Step) -> Command {
         step.number.is_multiple_of(3).then(|| format!("2020-{:02}-{day:02}T08:00:00Z", day % 12 + 1));
     let (kind, id, body) = step.body(occurred_at);
     let body = Body::parse(body.to_string().as_bytes()).unwrap();
-    let sender = Sender { by: Actor::Member("ann".to_owned()), role: Role::Admin, house: false };
+    let sender = Sender { by: Actor::Member("ann".to_owned()), role: Role::Admin, system: false };
     Command { kind, id, body, sender, key: None, if_match: None }
 }

@@ -137,7 +137,7 @@ fn deed() -> impl Strategy<Value = Deed> {
 /// Carries out a command; some are refused, as in life.
 async fn send(commands: &Commands, kind: Kind, id: Uuid, body: Value) {
     let body = Body::parse(body.to_string().as_bytes()).unwrap();
-    let sender = Sender { by: Actor::Member("ann".to_owned()), role: Role::Admin, house: false };
+    let sender = Sender { by: Actor::Member("ann".to_owned()), role: Role::Admin, system: false };
     let _ = commands.execute(Command { kind, id, body, sender, key: None, if_match: None }).await;
 }
 

@@ -132,7 +132,7 @@ fn sender(caller: &Caller, mut body: Body) -> (Sender, Body) {
         }
         None => caller.actor(),
     };
-    (Sender { by, role: caller.role, house: false }, body)
+    (Sender { by, role: caller.role, system: false }, body)
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {

@@ -2,13 +2,17 @@
 //! are taken away as a file, while a feed is followed. If it cannot be recorded, nothing is shown.
 
 use axum::http::HeaderMap;
-use commands::{Body, Command, Sender};
+use commands::{
+    Malformed, Request, Sender,
+    disclosure::{Command, Disclosure},
+    text::Line,
+};
 use domain::{
-    Kind, Position, Role, StreamId,
+    ContactId, Kind, Position, Role, StreamId,
     disclosure::{Manner, Purpose},
 };
 use projections::{Description, Shows};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{App, Caller, Problem};
@@ -136,16 +140,18 @@ pub(super) async fn record(
     if shown.is_empty() {
         shown = concerned(app, &query).await?;
     }
-    let query = Some(query).filter(|query| !query.is_empty());
-    let fields = json!({
-        "role": caller.role, "purpose": purpose, "manner": manner, "view": view, "query": query, "size": size,
-        "rows": rows, "shown": shown,
-    });
-    let body = Body::parse(json!({ "record": fields }).to_string().as_bytes())?;
-    let sender = Sender { by: caller.actor(), role: caller.role, house: true };
-    app.rapport
-        .commands
-        .execute(Command { kind: Kind::Disclosure, id: draw(), body, sender, key: None, if_match: None })
-        .await?;
+    let query = Some(query.as_str()).filter(|query| !query.is_empty());
+    let command = Command::Record {
+        role: caller.role,
+        purpose,
+        manner,
+        view: Line::try_from(view).map_err(Malformed::at("record.view"))?,
+        query: query.map(Line::try_from).transpose().map_err(Malformed::at("record.query"))?,
+        size,
+        rows,
+        shown: shown.into_iter().map(ContactId).collect(),
+    };
+    let sender = Sender { by: caller.actor(), role: caller.role, system: true };
+    app.rapport.commands.carry_out::<Disclosure>(Request::new(draw(), command, sender)).await?;
     Ok(())
 }

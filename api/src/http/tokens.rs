@@ -7,8 +7,12 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use commands::{Body, Command, CommandError, Sender, member};
-use domain::{Kind, Role};
+use commands::{
+    CommandError, Malformed, Request, Sender,
+    member::{self, Command, Member},
+    text::Line,
+};
+use domain::Role;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -46,15 +50,16 @@ pub(super) async fn grant(State(app): State<App>, caller: Caller, body: Bytes) -
     let grant: Grant = read_json(&body)?;
     app.rapport.tokens.check(&grant.name)?;
     // Who was known before keeps their name, whatever it is now.
-    match record(&app, &caller, &grant.name, json!({ "join": { "name": grant.name } })).await {
+    let name = Line::try_from(grant.name.as_str()).map_err(Malformed::at("join.name"))?;
+    match record(&app, &caller, &grant.name, Command::Join { name, team: None, region: None }).await {
         Err(CommandError::Rejected { .. }) | Ok(()) => {}
         Err(error) => return Err(error.into()),
     }
-    record(&app, &caller, &grant.name, json!({ "grant_token": { "role": grant.role } })).await?;
+    record(&app, &caller, &grant.name, Command::GrantToken { role: grant.role }).await?;
     let token = match app.rapport.tokens.grant(&grant.name, grant.role, now()).await {
         Ok(token) => token,
         Err(error) => {
-            record(&app, &caller, &grant.name, json!({ "revoke_token": {} })).await?;
+            record(&app, &caller, &grant.name, Command::RevokeToken {}).await?;
             return Err(error.into());
         }
     };
@@ -71,15 +76,14 @@ pub(super) async fn revoke(
     caller.must_be(&[Role::Admin])?;
     // Whoever bears it is out first; then that is recorded.
     app.rapport.tokens.revoke(&name, now()).await?;
-    record(&app, &caller, &name, json!({ "revoke_token": {} })).await?;
+    record(&app, &caller, &name, Command::RevokeToken {}).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn record(app: &App, caller: &Caller, name: &str, asked: Value) -> Result<(), CommandError> {
-    let body = Body::parse(asked.to_string().as_bytes())?;
-    let sender = Sender { by: caller.actor(), role: caller.role, house: true };
-    let (kind, id) = (Kind::Member, member::id_of(name));
-    app.rapport.commands.execute(Command { kind, id, body, sender, key: None, if_match: None }).await?;
+async fn record(app: &App, caller: &Caller, name: &str, command: Command) -> Result<(), CommandError> {
+    let sender = Sender { by: caller.actor(), role: caller.role, system: true };
+    let request = Request::new(member::id_of(name), command, sender);
+    app.rapport.commands.carry_out::<Member>(request).await?;
     Ok(())
 }
 

@@ -8,8 +8,11 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use commands::{Body, Command, CommandError, Sender};
-use domain::{Actor, Kind, Role};
+use commands::{
+    CommandError, Request, Sender,
+    contact::{Command, Contact},
+};
+use domain::{Actor, Role};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
@@ -70,11 +73,9 @@ fn read(app: &App, token: &str) -> Option<UnsubscribeLink> {
 }
 
 async fn withdraw(app: &App, link: &UnsubscribeLink) -> Result<(), CommandError> {
-    let asked = json!({ "withdraw_consent": { "purpose": link.purpose, "channel": link.channel } });
-    let body = Body::parse(asked.to_string().as_bytes())?;
-    let sender = Sender { by: Actor::Policy(POLICY.to_owned()), role: Role::Staff, house: false };
-    let (kind, id) = (Kind::Contact, link.contact);
-    app.rapport.commands.execute(Command { kind, id, body, sender, key: None, if_match: None }).await?;
+    let command = Command::WithdrawConsent { purpose: link.purpose, channel: link.channel };
+    let sender = Sender { by: Actor::Policy(POLICY.to_owned()), role: Role::Staff, system: false };
+    app.rapport.commands.carry_out::<Contact>(Request::new(link.contact, command, sender)).await?;
     Ok(())
 }
 
