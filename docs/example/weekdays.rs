@@ -6,7 +6,7 @@ use rusqlite::params;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ApplyError, Page, Projection, Shows, Tables, ViewError};
+use crate::kit::{ApplyError, Page, Projection, Shows, Tables, ViewError};
 
 /// The projection.
 pub struct Weekdays;
@@ -84,7 +84,7 @@ mod tests {
     use domain::{Currency, Money};
 
     use super::*;
-    use crate::testing::given;
+    use crate::kit::testing::given;
 
     fn received(campaign: &str) -> GiftEvent {
         GiftEvent::Received {

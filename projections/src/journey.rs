@@ -16,15 +16,17 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    changes::{Changed, Thing, is_shared},
-    history::{History, HistoryRow},
-    page::Page,
-    past::KnownAt,
-    projection::{Projection as _, ViewError},
-    views::{AskError, Question, Shared, Views},
+    journey::changes::{Changed, Thing, is_shared},
+    kit::{Page, Projection as _, ViewError},
+    questions::history::{History, HistoryRow},
+    runtime::{
+        past::KnownAt,
+        views::{AskError, Question, Shared, Views},
+    },
 };
 
 mod cell;
+mod changes;
 mod compare;
 mod show;
 mod why;

@@ -8,10 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{AskError, Horizon, Names, Shared, Shown, Step, Subject, Views, fold, on_a_thread};
 use crate::{
-    projection::{Behind, Cause, ViewError},
-    tables::Tables,
-    view::AnyView,
-    views::Question,
+    kit::{Behind, Cause, Tables, ViewError, view::AnyView},
+    runtime::views::Question,
 };
 
 /// Why a cell of a view is what it is.

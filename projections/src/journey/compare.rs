@@ -15,10 +15,9 @@ use super::{
     on_a_thread,
 };
 use crate::{
-    changes::{Change, Changed, Thing},
-    page::Page,
-    past::KnownAt,
-    projection::ViewError,
+    journey::changes::{Change, Changed, Thing},
+    kit::{Page, ViewError},
+    runtime::past::KnownAt,
 };
 
 /// Which two moments are compared. What the other time is, is the same for both.

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::{AskError, Horizon, Shared, Step};
 use crate::{
-    changes::{Change, Changed, Content, Fact, Field, Renamed, Standing, Thing, Value, is_named},
-    history::HistoryRow,
+    journey::changes::{Change, Changed, Content, Fact, Field, Renamed, Standing, Thing, Value, is_named},
+    questions::history::HistoryRow,
 };
 
 /// How many events are read to find what things are called; others are then shown by their ids.

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{AskError, FieldValue, Names, Shown, Step, Subject, Views, on_a_thread};
 use crate::{
-    changes::{Changed, Field, Standing, Thing},
-    history::{History, HistoryRow},
-    projection::{Projection as _, ViewError},
-    views::Question,
+    journey::changes::{Changed, Field, Standing, Thing},
+    kit::{Projection as _, ViewError},
+    questions::history::{History, HistoryRow},
+    runtime::views::Question,
 };
 
 /// How many earlier changes are told.

@@ -1,0 +1,23 @@
+//! What the author of a view reads: the shape of a projection, its tables, pages, periods, amounts and words.
+
+pub(crate) mod amounts;
+pub(crate) mod column;
+pub mod moment;
+pub(crate) mod page;
+pub(crate) mod period;
+pub(crate) mod persons;
+pub(crate) mod projection;
+pub(crate) mod rows;
+pub(crate) mod tables;
+pub(crate) mod tally;
+#[cfg(test)]
+pub(crate) mod testing;
+pub(crate) mod view;
+pub(crate) mod wording;
+
+pub use amounts::Amounts;
+pub use page::Page;
+pub use period::{Month, Period};
+pub use projection::{ApplyError, Behind, Cause, Projection, Shows, ViewError};
+pub use rows::Rows;
+pub use tables::{Revealed, Tables, read_tally};

@@ -1,0 +1,142 @@
+//! Given, when, then: projections tested as sentences, on real tables in memory.
+//!
+//! ```ignore
+//! given::<Pipeline>().happened("2017-01-02", 10, opened()).then("by=region", |view| assert_json_snapshot!(view));
+//! ```
+
+#![allow(clippy::panic, reason = "a kit for tests fails by panicking")]
+
+use std::{collections::HashMap, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use domain::{Actor, ContactId, EventId, Keyring, KindEvent, Position, Recorded, StreamId};
+use rusqlite::Connection;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::kit::{
+    page::Page,
+    projection::{Projection, ViewError},
+    tables::Tables,
+    view::AnyView,
+};
+
+/// The tables of one projection and what has happened so far.
+pub(crate) struct Story {
+    view: AnyView,
+    tables: Tables,
+    position: u64,
+    revisions: HashMap<StreamId, u64>,
+    concerned: Vec<ContactId>,
+}
+
+/// In the tests nothing is sealed, so nothing has to be opened.
+pub(crate) struct NoKeys;
+
+impl Keyring for NoKeys {
+    fn open(&self, _: ContactId, _: Uuid, _: &str) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+/// An empty log.
+#[track_caller]
+pub(crate) fn given<P: Projection>() -> Story {
+    let view = AnyView::of::<P>();
+    let connection = Connection::open_in_memory().unwrap();
+    view.create_tables(&connection).unwrap();
+    connection.execute_batch(view.indexes).unwrap();
+    let tables = Tables::new(connection, Arc::new(NoKeys));
+    Story { view, tables, position: 0, revisions: HashMap::new(), concerned: Vec::new() }
+}
+
+/// The id of the event at a position.
+pub(crate) fn event_id(position: u64) -> EventId {
+    EventId(Uuid::from_u128(0xE000_0000 + u128::from(position)))
+}
+
+impl Story {
+    /// The next event concerns these contacts too, as the decider of its kind would say.
+    #[must_use]
+    pub(crate) fn concerning(mut self, contacts: &[u128]) -> Self {
+        self.concerned = contacts.iter().map(|contact| ContactId(Uuid::from_u128(*contact))).collect();
+        self
+    }
+
+    /// An event happened to the thing with this id, and was recorded on the same day.
+    #[track_caller]
+    #[must_use]
+    pub(crate) fn happened<E: KindEvent>(mut self, day: &str, id: u128, event: E) -> Self {
+        let stream = StreamId::new(E::KIND, Uuid::from_u128(id));
+        let at: DateTime<Utc> = format!("{day}T00:00:00Z").parse().unwrap();
+        self.position += 1;
+        let revision = self.revisions.entry(stream).or_default();
+        *revision += 1;
+        let mut subjects = event.contacts();
+        if stream.kind == domain::Kind::Contact {
+            subjects.insert(0, ContactId(stream.id));
+        }
+        subjects.append(&mut self.concerned);
+        let recorded = Recorded {
+            position: Position(self.position),
+            stream,
+            revision: *revision,
+            id: event_id(self.position),
+            occurred_at: Some(at),
+            effective_at: at,
+            recorded_at: at,
+            by: Actor::Member("ann".to_owned()),
+            subjects,
+            metadata: None,
+            event: event.into_event(),
+        };
+        if crate::kit::persons::wants(&recorded) {
+            crate::kit::persons::apply(&self.tables, &recorded).unwrap();
+        }
+        if self.view.wanted.contains(stream.kind) {
+            (self.view.apply)(&self.tables, &recorded).unwrap();
+            self.tables.write_tallies().unwrap();
+        }
+        self
+    }
+
+    /// The tables, to ask them page by page.
+    pub(crate) fn into_tables(self) -> Tables {
+        self.tables
+    }
+
+    /// Asked this, the view answers so.
+    #[track_caller]
+    #[allow(clippy::return_self_not_must_use, reason = "a sentence may end here")]
+    pub(crate) fn then(self, query: &str, check: impl FnOnce(Value)) -> Self {
+        match (self.view.view)(&self.tables, query, &Page::default()) {
+            Ok(Some(json)) => check(serde_json::from_str(&json).unwrap()),
+            other => panic!("expected an answer, got {other:?}"),
+        }
+        self
+    }
+
+    /// Asked this, the view has nothing to say.
+    #[track_caller]
+    #[allow(clippy::return_self_not_must_use, dead_code, reason = "a sentence may end here")]
+    pub(crate) fn then_not_found(self, query: &str) -> Self {
+        assert!(matches!((self.view.view)(&self.tables, query, &Page::default()), Ok(None)));
+        self
+    }
+
+    /// Asked this, the view says what is wrong with the question, and with which parameter.
+    #[track_caller]
+    #[allow(clippy::return_self_not_must_use, reason = "a sentence may end here")]
+    pub(crate) fn then_refused(self, query: &str, at_fault: &str) -> Self {
+        match (self.view.view)(&self.tables, query, &Page::default()) {
+            Err(ViewError::Query { field, message }) => {
+                assert!(
+                    field.as_deref() == Some(at_fault) || message.contains(at_fault),
+                    "{field:?}: {message}"
+                );
+            }
+            other => panic!("expected to be refused, got {other:?}"),
+        }
+        self
+    }
+}

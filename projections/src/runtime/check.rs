@@ -1,0 +1,287 @@
+//! Checking: a view is folded anew from the log beside the one that serves, and the two are compared row by
+//! row.
+
+use std::{path::Path, sync::Arc};
+
+use domain::Position;
+use rusqlite::{Connection, OpenFlags, Row, types::Value};
+
+use crate::runtime::{
+    view_file::{Applied, FileError, PROGRESS_TABLE, ViewFile, read_progress, remove},
+    views::{AskError, Phase, Served, Shared, Views},
+};
+
+/// How many events are read at a time.
+const EVENTS_PER_PAGE: usize = 16_384;
+/// How often a check is begun again because something was erased meanwhile.
+const ATTEMPTS: usize = 5;
+/// How long a check waits until the view has seen what was erased.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+/// How many differences of one view are reported.
+const REPORTED: usize = 20;
+
+/// What a check of one view came to.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Checked {
+    /// The view.
+    pub view: String,
+    /// Up to which position it was compared.
+    pub position: Position,
+    /// How many rows were compared.
+    pub rows: u64,
+    /// What differs; at most a few are named.
+    pub differences: Vec<Difference>,
+    /// Why it could not be compared to the end.
+    pub stopped: Option<String>,
+}
+
+/// A row that is not as the log says.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Difference {
+    /// The table.
+    pub table: String,
+    /// The row, by its key.
+    pub row: String,
+    /// What is wrong with it; no value of the row, since it may be personal.
+    pub what: String,
+}
+
+impl Views {
+    /// Folds views anew and compares; all of them where no name is given.
+    pub async fn check(
+        &self,
+        names: &[String],
+        progress: impl Fn(&str, Position) + Send + Sync + 'static,
+    ) -> Result<Vec<Checked>, AskError> {
+        for name in names {
+            self.shared.find(name)?;
+        }
+        let shared = Arc::clone(&self.shared);
+        let names = names.to_vec();
+        let check = move || {
+            let chosen = |served: &&Arc<Served>| {
+                names.is_empty() || names.iter().any(|name| name == served.view.description.name)
+            };
+            let check = |served: &Arc<Served>| check_undisturbed(&shared, served, &progress);
+            shared.views.iter().filter(chosen).map(check).collect()
+        };
+        tokio::task::spawn_blocking(check)
+            .await
+            .unwrap_or_else(|error| Err(AskError::Stopped(error.to_string())))
+    }
+}
+
+/// Checks a view again where something was erased meanwhile: the one that serves may then have been copied with
+/// what the other could not read any more.
+fn check_undisturbed(
+    shared: &Shared,
+    served: &Served,
+    progress: &impl Fn(&str, Position),
+) -> Result<Checked, AskError> {
+    for _ in 0..ATTEMPTS {
+        let erasures = shared.store.erasures();
+        // What was erased before has left the view once it has come to here.
+        let head = shared.store.head();
+        if served.status.borrow().phase == Phase::Following {
+            // A view that does not come so far in time is compared as it is.
+            let _ = shared.runtime.block_on(served.wait_for(head, head, PATIENCE));
+        }
+        let checked = check(shared, served, progress)?;
+        if shared.store.erasures() == erasures {
+            return Ok(checked);
+        }
+    }
+    Err(AskError::Busy)
+}
+
+fn check(shared: &Shared, served: &Served, progress: &impl Fn(&str, Position)) -> Result<Checked, AskError> {
+    let view = served.view.description.name.to_owned();
+    let Some(generation) = served.generation() else {
+        let phase = served.status.borrow().phase.clone();
+        let stopped = match phase {
+            Phase::Stopped { at, reason } => format!("it cannot be built: position {at}: {reason}"),
+            Phase::Building | Phase::Following => "it is being built".to_owned(),
+        };
+        return Ok(Checked {
+            view,
+            position: Position::START,
+            rows: 0,
+            differences: Vec::new(),
+            stopped: Some(stopped),
+        });
+    };
+    let (live, anew) =
+        (shared.folder.join(format!("{view}.check")), shared.folder.join(format!("{view}.anew")));
+    generation.copy_to(&live)?;
+    let checked = compare_with_log(shared, served, &live, &anew, progress);
+    remove(&live).map_err(FileError::from)?;
+    remove(&anew).map_err(FileError::from)?;
+    checked
+}
+
+fn compare_with_log(
+    shared: &Shared,
+    served: &Served,
+    live: &Path,
+    anew: &Path,
+    progress: &impl Fn(&str, Position),
+) -> Result<Checked, AskError> {
+    let view = served.view.description.name.to_owned();
+    let live =
+        Connection::open_with_flags(live, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(FileError::from)?;
+    let target = read_progress(&live).map_err(FileError::from)?.position;
+    let keyring = Arc::clone(&shared.keyring);
+    let mut file = ViewFile::create(anew, &served.view, shared.store.log_id(), keyring, shared.store.head())?;
+    let stopped = match served.status.borrow().phase.clone() {
+        Phase::Stopped { at, reason } => Some(format!("it stands still before position {at}: {reason}")),
+        Phase::Building | Phase::Following => None,
+    };
+    while file.progress.position < target {
+        let after = file.progress.position;
+        let limit = usize::try_from(target.0 - after.0).unwrap_or(EVENTS_PER_PAGE).min(EVENTS_PER_PAGE);
+        let page = shared.read(after, limit, served.view.read)?;
+        if let Applied::StoppedAt(at, reason) = file.apply(&page.events, page.through.min(target), None)? {
+            // What was folded up to here cannot be told apart from the half of a page; nothing is compared.
+            let stopped = Some(format!("position {at}: {reason}"));
+            return Ok(Checked { view, position: target, rows: 0, differences: Vec::new(), stopped });
+        }
+        progress(&view, file.progress.position);
+    }
+    let mut checked = Checked { view, position: target, rows: 0, differences: Vec::new(), stopped };
+    file.tables.write_tallies().map_err(FileError::from)?;
+    let anew = file.tables.connection();
+    for (table, key) in tables(anew).map_err(FileError::from)? {
+        compare(&live, anew, &table, &key, &mut checked).map_err(FileError::from)?;
+    }
+    Ok(checked)
+}
+
+/// The tables of a view with the columns of their keys.
+fn tables(connection: &Connection) -> rusqlite::Result<Vec<(String, Vec<String>)>> {
+    let sql =
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+    let all: Vec<(String, String)> = connection
+        .prepare(sql)?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let searches: Vec<String> = all
+        .iter()
+        .filter(|(_, sql)| sql.to_ascii_uppercase().starts_with("CREATE VIRTUAL"))
+        .map(|(name, _)| name.clone())
+        .collect();
+    let mut chosen = Vec::new();
+    for (name, _) in all {
+        // What a search keeps for itself is compared through the search.
+        let inner = searches.iter().any(|search| name.starts_with(&format!("{search}_")));
+        if name == PROGRESS_TABLE || inner {
+            continue;
+        }
+        let key: Vec<String> = connection
+            .prepare("SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk")?
+            .query_map([&name], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        let key = if key.is_empty() { vec!["rowid".to_owned()] } else { key };
+        chosen.push((name, key));
+    }
+    Ok(chosen)
+}
+
+/// Walks both tables in the order of their keys.
+fn compare(
+    live: &Connection,
+    anew: &Connection,
+    table: &str,
+    key: &[String],
+    checked: &mut Checked,
+) -> rusqlite::Result<()> {
+    let keys = key.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", ");
+    let sql = format!("SELECT {keys}, * FROM \"{table}\" ORDER BY {keys}");
+    let (mut live, mut anew) = (live.prepare(&sql)?, anew.prepare(&sql)?);
+    let columns: Vec<String> = anew.column_names().skip(key.len()).map(str::to_owned).collect();
+    let (mut live, mut anew) = (live.query([])?, anew.query([])?);
+    let (mut is, mut should) = (values(live.next()?)?, values(anew.next()?)?);
+    loop {
+        let order = match (&is, &should) {
+            (None, None) => return Ok(()),
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (Some(is), Some(should)) => compare_keys(&is[..key.len()], &should[..key.len()]),
+        };
+        checked.rows += 1;
+        let what = match (order, &is, &should) {
+            (std::cmp::Ordering::Less, Some(is), _) => {
+                Some((is, "is there, but not according to the log".to_owned()))
+            }
+            (std::cmp::Ordering::Greater, _, Some(should)) => Some((should, "is missing".to_owned())),
+            (_, Some(is), Some(should)) => differing(&columns, &is[key.len()..], &should[key.len()..])
+                .map(|columns| (should, format!("differs in {columns}"))),
+            _ => None,
+        };
+        if let Some((row, what)) = what
+            && checked.differences.len() < REPORTED
+        {
+            let row =
+                row[..key.len()].iter().zip(key).map(|(value, column)| format!("{column}={}", shown(value)));
+            let row = row.collect::<Vec<_>>().join(" ");
+            checked.differences.push(Difference { table: table.to_owned(), row, what });
+        }
+        if order.is_le() {
+            is = values(live.next()?)?;
+        }
+        if order.is_ge() {
+            should = values(anew.next()?)?;
+        }
+    }
+}
+
+fn values(row: Option<&Row<'_>>) -> rusqlite::Result<Option<Vec<Value>>> {
+    let Some(row) = row else { return Ok(None) };
+    let count = row.as_ref().column_count();
+    (0..count).map(|index| row.get(index)).collect::<rusqlite::Result<_>>().map(Some)
+}
+
+fn differing(columns: &[String], is: &[Value], should: &[Value]) -> Option<String> {
+    let names: Vec<&str> = columns
+        .iter()
+        .zip(is.iter().zip(should))
+        .filter(|(_, (is, should))| is != should)
+        .map(|(column, _)| column.as_str())
+        .collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// The order in which SQLite sorts: nothing, numbers, texts, bytes.
+fn compare_keys(one: &[Value], other: &[Value]) -> std::cmp::Ordering {
+    let rank = |value: &Value| match value {
+        Value::Null => 0,
+        Value::Integer(_) | Value::Real(_) => 1,
+        Value::Text(_) => 2,
+        Value::Blob(_) => 3,
+    };
+    for (one, other) in one.iter().zip(other) {
+        let order = match (one, other) {
+            (Value::Integer(one), Value::Integer(other)) => one.cmp(other),
+            (Value::Real(one), Value::Real(other)) => one.total_cmp(other),
+            (Value::Text(one), Value::Text(other)) => one.as_bytes().cmp(other.as_bytes()),
+            (Value::Blob(one), Value::Blob(other)) => one.cmp(other),
+            (one, other) => rank(one).cmp(&rank(other)),
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
+    std::cmp::Ordering::Equal
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => number.to_string(),
+        Value::Text(text) => text.clone(),
+        Value::Blob(bytes) => match uuid::Uuid::from_slice(bytes) {
+            Ok(id) => id.to_string(),
+            Err(_) => hex::encode(bytes),
+        },
+    }
+}

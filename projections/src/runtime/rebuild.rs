@@ -1,0 +1,170 @@
+//! Rebuilding beside: views are folded anew into files of their own, several from one scan of the log, while
+//! the old ones go on serving; a finished file takes the place of the old one.
+
+use std::{
+    sync::{Arc, PoisonError},
+    thread::JoinHandle,
+};
+
+use domain::{KindSet, Position};
+
+use crate::runtime::{
+    view_file::{Applied, FileError, ViewFile, remove},
+    views::{AskError, Phase, Served, Shared, Views},
+};
+
+/// How many events are read at a time.
+const EVENTS_PER_PAGE: usize = 16_384;
+
+/// Starts rebuilding views, spread over the cores.
+pub(crate) fn spawn(shared: &Arc<Shared>, views: &[Arc<Served>]) -> Vec<JoinHandle<()>> {
+    let threads = std::thread::available_parallelism().map_or(2, usize::from).min(views.len());
+    let mut shares: Vec<Vec<Arc<Served>>> = (0..threads).map(|_| Vec::new()).collect();
+    for (index, served) in views.iter().enumerate() {
+        served.status.send_modify(|status| status.rebuilding = Some(Position::START));
+        shares[index % threads].push(Arc::clone(served));
+    }
+    let spawn = |share: Vec<Arc<Served>>| {
+        let shared = Arc::clone(shared);
+        std::thread::Builder::new().name("rebuild".to_owned()).spawn(move || rebuild(&shared, &share))
+    };
+    shares.into_iter().filter_map(|share| spawn(share).ok()).collect()
+}
+
+fn rebuild(shared: &Arc<Shared>, share: &[Arc<Served>]) {
+    let mut building: Vec<(Arc<Served>, ViewFile)> = Vec::new();
+    for served in share {
+        let path = shared.next_path(&served.view);
+        let (log, keyring, head) = (shared.store.log_id(), Arc::clone(&shared.keyring), shared.store.head());
+        match ViewFile::create(&path, &served.view, log, keyring, head) {
+            Ok(file) => building.push((Arc::clone(served), file)),
+            Err(error) => give_up(served, Position::START, &error.to_string()),
+        }
+    }
+    let wanted = building.iter().fold(KindSet::NONE, |all, (served, _)| all.union(served.view.read));
+    let mut position = Position::START;
+    while position < shared.store.head() && !building.is_empty() {
+        if shared.stopping() {
+            return;
+        }
+        let page = match shared.read(position, EVENTS_PER_PAGE, wanted) {
+            Ok(page) => page,
+            Err(error) => {
+                for (served, _) in &building {
+                    give_up(served, position, &error.to_string());
+                }
+                return;
+            }
+        };
+        building.retain_mut(|(served, file)| fold(served, file, &page));
+        position = page.through;
+    }
+    for (served, mut file) in building {
+        match file.finish() {
+            Ok(()) => hand_over(&served, file),
+            Err(error) => give_up(&served, position, &error.to_string()),
+        }
+    }
+}
+
+/// Folds a page; whether the rebuild goes on.
+fn fold(served: &Served, file: &mut ViewFile, page: &domain::Page) -> bool {
+    match file.apply(&page.events, page.through, None) {
+        Ok(Applied::Through(position)) => {
+            served.status.send_modify(|status| status.rebuilding = Some(position));
+            true
+        }
+        Ok(Applied::StoppedAt(at, reason)) => {
+            give_up(served, at, &reason);
+            if let Err(error) = remove(&file.path) {
+                tracing::warn!(%error, "a half built view could not be removed; the next start tries again");
+            }
+            false
+        }
+        Err(error) => {
+            give_up(served, page.through, &error.to_string());
+            false
+        }
+    }
+}
+
+/// The old file, where there is one, goes on serving.
+fn give_up(served: &Served, at: Position, reason: &str) {
+    let view = served.view.description.name;
+    tracing::error!(view, position = at.0, reason, "the view could not be built");
+    served.status.send_modify(|status| {
+        status.rebuilding = None;
+        if status.phase == Phase::Building {
+            status.phase = Phase::Stopped { at, reason: reason.to_owned() };
+        }
+    });
+}
+
+fn hand_over(served: &Served, file: ViewFile) {
+    *served.rebuilt.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+}
+
+impl Views {
+    /// Rebuilds views beside those that serve, all of them where no name is given; returns when the new ones
+    /// serve. `progress` is told the least position reached, some times a second.
+    pub async fn rebuild(
+        &self,
+        names: &[String],
+        mut progress: impl FnMut(Position),
+    ) -> Result<(), RebuildError> {
+        let mut chosen = Vec::new();
+        for served in &self.shared.views {
+            let name = served.view.description.name;
+            if names.is_empty() || names.iter().any(|wanted| wanted == name) {
+                chosen.push(Arc::clone(served));
+            }
+        }
+        for name in names {
+            self.shared.find(name)?;
+        }
+        if let Some(busy) = chosen.iter().find(|served| served.status.borrow().rebuilding.is_some()) {
+            return Err(RebuildError::Already(busy.view.description.name.to_owned()));
+        }
+        self.keep(spawn(&self.shared, &chosen));
+        loop {
+            let least = chosen.iter().filter_map(|served| served.status.borrow().rebuilding).min();
+            let Some(least) = least else { break };
+            progress(least);
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        for served in &chosen {
+            if let Phase::Stopped { at, reason } = served.status.borrow().phase.clone() {
+                return Err(RebuildError::Stopped {
+                    view: served.view.description.name.to_owned(),
+                    at,
+                    reason,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why views were not rebuilt.
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    /// There is no such view.
+    #[error(transparent)]
+    Unknown(#[from] AskError),
+    /// A rebuild is under way.
+    #[error("the view `{0}` is being rebuilt already: wait until it is done")]
+    Already(String),
+    /// An event cannot be folded.
+    #[error("the view `{view}` stopped at position {at}: {reason}")]
+    Stopped {
+        /// The view.
+        view: String,
+        /// The position of the event.
+        at: Position,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file could not be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
