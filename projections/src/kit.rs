@@ -2,9 +2,11 @@
 
 pub(crate) mod amounts;
 pub(crate) mod column;
+pub(crate) mod error;
 pub mod moment;
 pub(crate) mod page;
 pub(crate) mod period;
+pub(crate) mod personal;
 pub(crate) mod persons;
 pub(crate) mod projection;
 pub(crate) mod rows;
@@ -16,8 +18,9 @@ pub(crate) mod view;
 pub(crate) mod wording;
 
 pub use amounts::Amounts;
+pub use error::{ApplyError, ViewError};
 pub use page::Page;
 pub use period::{Month, Period};
-pub use projection::{ApplyError, Behind, Cause, Projection, Shows, ViewError};
+pub use projection::{Behind, Cause, Projection, Shows};
 pub use rows::Rows;
 pub use tables::{Revealed, Tables, read_tally};

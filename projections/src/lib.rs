@@ -6,6 +6,8 @@
 //! by step.
 
 #[cfg(test)]
+mod every_view;
+#[cfg(test)]
 mod folds;
 mod journey;
 mod kit;
@@ -23,17 +25,52 @@ pub use journey::{
     JOURNEY_VIEW, LogState, Moments, Shown, Step, Steps, Subject, Why,
 };
 pub use kit::{
-    ApplyError, Behind, Cause, Page, Projection, Revealed, Rows, Shows, Tables, ViewError, moment,
+    ApplyError, Behind, Cause, Page, Projection, Revealed, Rows, Shows, Tables, ViewError,
+    moment::{self, KnownAt},
     read_tally,
-    view::{Description, Registry, descriptions},
+    view::{Description, Registry},
 };
 pub use questions::{all, history::HistoryRow};
 pub use runtime::{
     check::{Checked, Difference},
     forgetting::{Left, LeftInView},
-    past::KnownAt,
+    question::{Answered, AskError, Question},
     rebuild::RebuildError,
+    served::{Phase, Status},
     snapshot::SNAPSHOT_EVERY,
     view_file::FileError,
-    views::{Answered, AskError, Phase, Question, Status, Views},
+    views::Views,
 };
+
+use std::{path::Path, sync::Arc};
+
+use domain::{EventStore, Keyring};
+use tokio::runtime::Handle;
+
+use kit::view::Catalogue;
+
+/// All projections, their types erased, in the order of the list.
+fn catalogue() -> Catalogue {
+    let mut catalogue = Catalogue::default();
+    all(&mut catalogue);
+    catalogue
+}
+
+/// What can be asked, for documentation and help.
+pub fn descriptions() -> Vec<Description> {
+    catalogue().0.iter().map(|view| view.description.clone()).collect()
+}
+
+impl Views {
+    /// Opens all views of a log in a folder and follows the log. What is missing, foreign or of another
+    /// version is built. A copy of each view is kept whenever it passes a multiple of `snapshot_every` events.
+    pub fn open(
+        store: Arc<dyn EventStore>,
+        keyring: Arc<dyn Keyring>,
+        folder: &Path,
+        runtime: Handle,
+        snapshot_every: u64,
+    ) -> Result<Self, FileError> {
+        Self::open_these(catalogue(), store, keyring, folder, runtime, snapshot_every)
+    }
+}

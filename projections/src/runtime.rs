@@ -2,10 +2,14 @@
 //! forgets who is erased.
 
 pub(crate) mod check;
-pub(crate) mod follower;
+mod follower;
 pub(crate) mod forgetting;
-pub(crate) mod past;
+mod past;
+mod past_files;
+pub(crate) mod question;
 pub(crate) mod rebuild;
+pub(crate) mod served;
+pub(crate) mod shared;
 pub(crate) mod snapshot;
 pub(crate) mod view_file;
 pub(crate) mod views;

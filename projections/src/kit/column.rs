@@ -24,3 +24,8 @@ pub(crate) fn read_word<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> ru
     serde_json::from_value(serde_json::Value::String(word))
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into()))
 }
+
+/// A personal text, where one was ever given.
+pub(crate) fn given(row: &Row<'_>, whether: usize, text: usize) -> rusqlite::Result<Option<String>> {
+    Ok(if row.get(whether)? { Some(row.get(text)?) } else { None })
+}

@@ -6,10 +6,19 @@ pub use chrono_tz::Tz as Zone;
 use chrono_tz::Tz;
 use domain::{Event, EventStore, Kind, ReadError, StreamId, setting::SETTINGS, setting::SettingEvent};
 
-use crate::{kit::projection::ViewError, runtime::past::KnownAt};
+use crate::kit::error::ViewError;
 
 /// How many settings are read: they change a few times in the life of an organisation.
 const SETTINGS_READ: usize = 1_000;
+
+/// Until when a fact must have been recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownAt {
+    /// At a moment.
+    Moment(DateTime<Utc>),
+    /// When the log held so many events.
+    Size(u64),
+}
 
 /// The zone in which the organisation keeps its days; UTC until it chooses one.
 pub async fn zone(store: &dyn EventStore) -> Result<Tz, ReadError> {

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::kit::projection::ViewError;
+use crate::kit::error::ViewError;
 
 /// Which part of the rows is wanted.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use domain::{Event, Kind, Recorded, contact::ContactEvent};
 use rusqlite::params;
 use uuid::Uuid;
 
-use crate::kit::{projection::ApplyError, tables::Tables};
+use crate::kit::{error::ApplyError, tables::Tables};
 
 /// The kinds that the runtime reads for itself in every file.
 pub(crate) const KINDS: &[Kind] = &[Kind::Contact];

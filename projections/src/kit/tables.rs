@@ -13,8 +13,10 @@ use rusqlite::{
 };
 use uuid::Uuid;
 
-use crate::kit::tally::{BadTally, Change, merge, unpack};
-use crate::runtime::forgetting;
+use crate::kit::{
+    personal,
+    tally::{BadTally, Change, merge, unpack},
+};
 
 /// How many changes to tallies wait in memory at most (24 bytes each, 64 MiB).
 const CHANGES_KEPT: usize = (64 << 20) / size_of::<Change>();
@@ -119,7 +121,7 @@ impl Tables {
     /// Empties everything personal of a contact whom an event has erased.
     pub(crate) fn forget_contact(&self, at: Position, contact: ContactId) -> rusqlite::Result<()> {
         if at > self.begun_at {
-            forgetting::empty(&self.connection, contact)?;
+            personal::empty(&self.connection, contact)?;
             self.emptied.set(true);
         }
         Ok(())

@@ -14,12 +14,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::kit::{
-    page::Page,
-    projection::{Projection, ViewError},
-    tables::Tables,
-    view::AnyView,
-};
+use crate::kit::{error::ViewError, page::Page, projection::Projection, tables::Tables, view::AnyView};
 
 /// The tables of one projection and what has happened so far.
 pub(crate) struct Story {

@@ -7,8 +7,11 @@ use domain::Position;
 use rusqlite::{Connection, OpenFlags, Row, types::Value};
 
 use crate::runtime::{
+    question::AskError,
+    served::{Phase, Served},
+    shared::Shared,
     view_file::{Applied, FileError, PROGRESS_TABLE, ViewFile, read_progress, remove},
-    views::{AskError, Phase, Served, Shared, Views},
+    views::Views,
 };
 
 /// How many events are read at a time.

@@ -10,9 +10,11 @@ use std::{
 use domain::{Forgotten, KindSet, Page, Position};
 
 use crate::runtime::{
+    question::AskError,
+    served::{Phase, Served},
+    shared::Shared,
     snapshot,
     view_file::{Applied, FileError, ViewFile},
-    views::{AskError, Phase, Served, Shared},
 };
 
 /// How many events are read at a time.
@@ -228,7 +230,7 @@ impl Followed {
         {
             tracing::error!(%error, "the snapshots of a view that stood still cannot be removed");
         }
-        if let Err(error) = self.served.serve(&file, shared) {
+        if let Err(error) = self.served.serve(&file, &shared.folder) {
             tracing::error!(view = self.served.view.description.name, %error, "a rebuilt view could not be taken over");
             return;
         }

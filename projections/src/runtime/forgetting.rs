@@ -1,89 +1,23 @@
-//! Forgetting a person in the files of the views: whatever the author of a view wrote, the runtime empties every
-//! column declared personal in the rows of a contact who was erased. Rows, numbers and counts stay.
+//! What is left of a person who was erased: counted in every file of every view, not claimed. Whatever the author of
+//! a view wrote, every column declared personal is emptied in the rows of a contact; rows, numbers and counts stay.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use domain::{ContactId, Position};
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::runtime::{
-    snapshot,
-    view_file::FileError,
-    views::{Phase, Shared, Status, Views},
+use crate::{
+    kit::personal::{count, is_personal},
+    runtime::{
+        served::{Phase, Status},
+        shared::Shared,
+        snapshot,
+        view_file::FileError,
+        views::Views,
+    },
 };
-
-/// How a column that holds a personal value is declared.
-const DECLARED: &str = "PERSONAL";
-
-/// Whether a view holds anything personal.
-pub(crate) fn is_personal(tables: &str) -> bool {
-    tables.contains(DECLARED)
-}
-
-/// A table with its columns that are declared personal.
-pub(crate) type Declared = (String, Vec<String>);
-
-/// The tables of a file that hold something personal.
-pub(crate) fn declared(connection: &Connection) -> rusqlite::Result<Vec<Declared>> {
-    let sql = "SELECT t.name, c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
-               WHERE t.type = 'table' AND c.type LIKE ?1 || '%' ORDER BY t.name, c.cid";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut found: Vec<Declared> = Vec::new();
-    let mut rows = statement.query([DECLARED])?;
-    while let Some(row) = rows.next()? {
-        let (table, column): (String, String) = (row.get(0)?, row.get(1)?);
-        match found.last_mut() {
-            Some((last, columns)) if *last == table => columns.push(column),
-            _ => found.push((table, vec![column])),
-        }
-    }
-    Ok(found)
-}
-
-/// Empties what is personal of a contact. What was never given stays absent; searches follow by their triggers.
-pub(crate) fn empty(connection: &Connection, subject: ContactId) -> rusqlite::Result<()> {
-    for (table, columns) in declared(connection)? {
-        let emptied = |column: &String| format!("\"{column}\" = iif(\"{column}\" IS NULL, NULL, '')");
-        let set = columns.iter().map(emptied).collect::<Vec<_>>().join(", ");
-        let sql = format!("UPDATE \"{table}\" SET {set} WHERE subject = ?1 AND ({})", any_left(&columns));
-        connection.prepare_cached(&sql)?.execute([subject.0])?;
-    }
-    Ok(())
-}
-
-/// How many rows of a contact a file has in tables that hold something personal, and in how many of them
-/// anything is left.
-pub(crate) fn count(connection: &Connection, subject: ContactId) -> rusqlite::Result<(u64, u64)> {
-    let (mut rows, mut left) = (0, 0);
-    for (table, columns) in declared(connection)? {
-        let sql = format!(
-            "SELECT count(*), coalesce(sum({}), 0) FROM \"{table}\" WHERE subject = ?1",
-            any_left(&columns)
-        );
-        let (of_table, left_there): (u64, u64) =
-            connection.query_row(&sql, params![subject.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        (rows, left) = (rows + of_table, left + left_there);
-    }
-    Ok((rows, left))
-}
-
-fn any_left(columns: &[String]) -> String {
-    columns.iter().map(|column| format!("ifnull(\"{column}\", '') <> ''")).collect::<Vec<_>>().join(" OR ")
-}
-
-/// Empties a file that nobody follows, and leaves nothing of it beside the file.
-pub(crate) fn empty_file(path: &Path, subjects: &[ContactId]) -> Result<(), FileError> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    connection.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA secure_delete = ON; BEGIN IMMEDIATE;")?;
-    for subject in subjects {
-        empty(&connection, *subject)?;
-    }
-    connection.execute_batch("COMMIT")?;
-    Ok(())
-}
 
 /// What is left of a contact in the files of one view: counted, not claimed.
 #[derive(Clone, Debug, Serialize, JsonSchema)]

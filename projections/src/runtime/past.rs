@@ -2,146 +2,34 @@
 //! (`known_at`). The past is folded into a private file; a few such files are kept.
 
 use std::{
-    fs, io,
-    path::{Path, PathBuf},
+    fs,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, PoisonError,
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use chrono::{DateTime, Utc};
-use domain::Position;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
-use crate::runtime::{
-    snapshot,
-    view_file::{Applied, ViewFile, remove},
-    views::{Answering, AskError, Question, Served, Shared},
+use crate::{
+    kit::moment::KnownAt,
+    runtime::{
+        past_files::{Key, PastFile, UnderWay},
+        question::{Answering, AskError, Question},
+        served::Served,
+        shared::Shared,
+        snapshot,
+        view_file::{Applied, FileError, ViewFile},
+    },
 };
 
-/// How many files of the past are kept.
-const KEPT: usize = 16;
-/// How many are folded at a time.
-const FOLDED_AT_A_TIME: usize = 2;
-/// How many questions may wait for their turn.
-const WAITING: usize = 64;
 /// How often a question is begun again because something was erased meanwhile.
 const ATTEMPTS: usize = 5;
 /// How long a question waits until its view has seen what was erased; then it does without a snapshot.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How many events are read at a time.
 const EVENTS_PER_PAGE: usize = 16_384;
-
-/// Until when a fact must have been recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KnownAt {
-    /// At a moment.
-    Moment(DateTime<Utc>),
-    /// When the log held so many events.
-    Size(u64),
-}
-
-/// Which past a file shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Key {
-    view: &'static str,
-    as_of: Option<DateTime<Utc>>,
-    known_at: Option<Position>,
-}
-
-/// A file of the past; removed from the disk when nobody holds it any more.
-struct PastFile(ViewFile);
-
-impl Drop for PastFile {
-    fn drop(&mut self) {
-        if let Err(error) = remove(&self.0.path) {
-            tracing::warn!(%error, "a file of the past could not be removed; the next start tries again");
-        }
-    }
-}
-
-/// A file with the number of erasures before which nothing in it was read.
-type Slot = Arc<Mutex<Option<(u64, PastFile)>>>;
-
-/// The files of the past that are kept, the latest used last.
-pub(crate) struct PastFiles {
-    folder: PathBuf,
-    kept: Mutex<Vec<(Key, Slot)>>,
-    /// The numbers of erasures before which those that are being folded began.
-    under_way: Mutex<Vec<u64>>,
-    folding: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
-    drawn: AtomicU64,
-}
-
-impl PastFiles {
-    /// An empty folder: what an earlier run kept is of no use.
-    pub(crate) fn open(views: &Path) -> io::Result<Self> {
-        let folder = views.join("past");
-        fs::create_dir_all(&folder)?;
-        for entry in fs::read_dir(&folder)? {
-            fs::remove_file(entry?.path())?;
-        }
-        Ok(Self {
-            folder,
-            kept: Mutex::default(),
-            under_way: Mutex::default(),
-            folding: Arc::new(Semaphore::new(FOLDED_AT_A_TIME)),
-            waiting: Arc::new(Semaphore::new(WAITING)),
-            drawn: AtomicU64::default(),
-        })
-    }
-
-    fn slot(&self, key: Key) -> Slot {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(index) = kept.iter().position(|(other, _)| *other == key) {
-            let found = kept.remove(index);
-            kept.push(found);
-        } else {
-            if kept.len() >= KEPT {
-                kept.remove(0);
-            }
-            kept.push((key, Slot::default()));
-        }
-        kept.last().map(|(_, slot)| Arc::clone(slot)).unwrap_or_default()
-    }
-
-    /// Removes every file that nobody is folding; whoever is folding one finds out by themselves.
-    pub(crate) fn forget(&self) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    /// How many files are there, and how many of them were begun before the last erasure.
-    pub(crate) fn count(&self, erasures: u64) -> (u64, u64) {
-        let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut begun: Vec<u64> = under_way.clone();
-        // A slot that is locked is being folded, and counted with those.
-        let at_rest =
-            kept.iter().filter_map(|(_, slot)| slot.try_lock().ok()?.as_ref().map(|(begun, _)| *begun));
-        begun.extend(at_rest);
-        let before = begun.iter().filter(|begun| **begun != erasures).count();
-        (begun.len() as u64, before as u64)
-    }
-
-    fn begins(&self, erasures: u64) {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).push(erasures);
-    }
-
-    fn ends(&self, erasures: u64) {
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = under_way.iter().position(|begun| *begun == erasures) {
-            under_way.swap_remove(place);
-        }
-    }
-
-    fn next_path(&self) -> PathBuf {
-        let number = self.drawn.fetch_add(1, Ordering::Relaxed);
-        self.folder.join(format!("{number}.sqlite"))
-    }
-}
 
 /// Tells the thread that folds when nobody waits for the answer any more.
 struct Asker(Arc<AtomicBool>);
@@ -229,22 +117,6 @@ async fn ask_once<T: Send + 'static>(
     answer.await.unwrap_or_else(|error| Err(AskError::Stopped(error.to_string())))
 }
 
-/// Somebody who folds a file of the past, from its beginning until it is kept or removed.
-struct UnderWay<'a>(&'a PastFiles, u64);
-
-impl<'a> UnderWay<'a> {
-    fn begin(past: &'a PastFiles, erasures: u64) -> Self {
-        past.begins(erasures);
-        Self(past, erasures)
-    }
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.0.ends(self.1);
-    }
-}
-
 /// A file to fold the past into: a copy of a snapshot where nothing had to be left out, else an empty one.
 fn begin(shared: &Shared, served: &Served, key: &Key, from_snapshot: bool) -> Result<PastFile, AskError> {
     let path = shared.past.next_path();
@@ -255,7 +127,7 @@ fn begin(shared: &Shared, served: &Served, key: &Key, from_snapshot: bool) -> Re
         .filter(|_| from_snapshot)
         .and_then(|position| snapshot::latest(&snapshot::folder(&shared.folder), view, position));
     let Some(snapshot) = snapshot else { return Ok(PastFile(create()?)) };
-    fs::copy(snapshot, &path).map_err(crate::runtime::view_file::FileError::from)?;
+    fs::copy(snapshot, &path).map_err(FileError::from)?;
     let file = PastFile(ViewFile::open(&path, view, keyring())?);
     let early_enough = key.known_at.is_none_or(|known_at| file.0.progress.position <= known_at);
     if file.0.is_of(shared.store.log_id()) && early_enough {

@@ -9,8 +9,10 @@ use std::{
 use domain::{KindSet, Position};
 
 use crate::runtime::{
+    question::AskError,
+    served::{Phase, Served},
+    shared::Shared,
     view_file::{Applied, FileError, ViewFile, remove},
-    views::{AskError, Phase, Served, Shared, Views},
 };
 
 /// How many events are read at a time.
@@ -104,45 +106,41 @@ fn hand_over(served: &Served, file: ViewFile) {
     *served.rebuilt.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
 }
 
-impl Views {
-    /// Rebuilds views beside those that serve, all of them where no name is given; returns when the new ones
-    /// serve. `progress` is told the least position reached, some times a second.
-    pub async fn rebuild(
-        &self,
-        names: &[String],
-        mut progress: impl FnMut(Position),
-    ) -> Result<(), RebuildError> {
-        let mut chosen = Vec::new();
-        for served in &self.shared.views {
-            let name = served.view.description.name;
-            if names.is_empty() || names.iter().any(|wanted| wanted == name) {
-                chosen.push(Arc::clone(served));
-            }
+/// The views with these names, all of them where no name is given, none of which is being rebuilt.
+pub(crate) fn choose(shared: &Shared, names: &[String]) -> Result<Vec<Arc<Served>>, RebuildError> {
+    let mut chosen = Vec::new();
+    for served in &shared.views {
+        let name = served.view.description.name;
+        if names.is_empty() || names.iter().any(|wanted| wanted == name) {
+            chosen.push(Arc::clone(served));
         }
-        for name in names {
-            self.shared.find(name)?;
-        }
-        if let Some(busy) = chosen.iter().find(|served| served.status.borrow().rebuilding.is_some()) {
-            return Err(RebuildError::Already(busy.view.description.name.to_owned()));
-        }
-        self.keep(spawn(&self.shared, &chosen));
-        loop {
-            let least = chosen.iter().filter_map(|served| served.status.borrow().rebuilding).min();
-            let Some(least) = least else { break };
-            progress(least);
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-        for served in &chosen {
-            if let Phase::Stopped { at, reason } = served.status.borrow().phase.clone() {
-                return Err(RebuildError::Stopped {
-                    view: served.view.description.name.to_owned(),
-                    at,
-                    reason,
-                });
-            }
-        }
-        Ok(())
     }
+    for name in names {
+        shared.find(name)?;
+    }
+    if let Some(busy) = chosen.iter().find(|served| served.status.borrow().rebuilding.is_some()) {
+        return Err(RebuildError::Already(busy.view.description.name.to_owned()));
+    }
+    Ok(chosen)
+}
+
+/// Waits until rebuilt views serve. `progress` is told the least position reached, some times a second.
+pub(crate) async fn wait(
+    chosen: &[Arc<Served>],
+    mut progress: impl FnMut(Position),
+) -> Result<(), RebuildError> {
+    loop {
+        let least = chosen.iter().filter_map(|served| served.status.borrow().rebuilding).min();
+        let Some(least) = least else { break };
+        progress(least);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    for served in chosen {
+        if let Phase::Stopped { at, reason } = served.status.borrow().phase.clone() {
+            return Err(RebuildError::Stopped { view: served.view.description.name.to_owned(), at, reason });
+        }
+    }
+    Ok(())
 }
 
 /// Why views were not rebuilt.

@@ -11,11 +11,11 @@ use domain::{ContactId, Forgotten, Position};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::{
-    kit::view::AnyView,
+    kit::{personal, view::AnyView},
     runtime::{
-        forgetting,
+        served::{Generation, Served},
+        shared::Shared,
         view_file::{FileError, read_progress, remove},
-        views::{Generation, Served, Shared},
     },
 };
 
@@ -106,7 +106,7 @@ pub(crate) fn forget(shared: &Shared, served: &Served, forgotten: &[Forgotten]) 
     for (_, path) in all(&folder(&shared.folder), &served.view) {
         if contacts.len() < forgotten.len() {
             remove(&path)?;
-        } else if let Err(error) = forgetting::empty_file(&path, &contacts) {
+        } else if let Err(error) = empty_file(&path, &contacts) {
             tracing::warn!(%error, view = served.view.description.name, "a snapshot could not be emptied and goes");
             remove(&path)?;
         }
@@ -142,9 +142,21 @@ pub(crate) fn count(views: &Path, view: &AnyView, contact: ContactId) -> Result<
     for (_, path) in all(&folder(views), view) {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         snapshots += 1;
-        left += forgetting::count(&connection, contact)?.1;
+        left += personal::count(&connection, contact)?.1;
     }
     Ok((snapshots, left))
+}
+
+/// Empties a file that nobody follows, and leaves nothing of it beside the file.
+fn empty_file(path: &Path, subjects: &[ContactId]) -> Result<(), FileError> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA secure_delete = ON; BEGIN IMMEDIATE;")?;
+    for subject in subjects {
+        personal::empty(&connection, *subject)?;
+    }
+    connection.execute_batch("COMMIT")?;
+    Ok(())
 }
 
 fn thin_out(folder: &Path, view: &AnyView) -> io::Result<()> {

@@ -16,9 +16,11 @@ use domain::{BadEvent, ContactId, EventId, Forgotten, Keyring, Kind, Position, R
 use rusqlite::{Connection, OpenFlags, params};
 use uuid::Uuid;
 
-use crate::{
-    kit::{ApplyError, Tables, persons, view::AnyView},
-    runtime::forgetting::{self, is_personal},
+use crate::kit::{
+    ApplyError, Tables,
+    personal::{self, is_personal},
+    persons,
+    view::AnyView,
 };
 
 /// Beside the view's own tables: one row that says what has been folded.
@@ -316,7 +318,7 @@ impl ViewFile {
     pub(crate) fn forget_while_stopped(&mut self, contact: ContactId) -> Result<(), FileError> {
         let connection = self.tables.connection();
         connection.execute_batch("BEGIN IMMEDIATE")?;
-        let emptied = forgetting::empty(connection, contact);
+        let emptied = personal::empty(connection, contact);
         connection.execute_batch(if emptied.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
         self.emptying = true;
         Ok(emptied?)
