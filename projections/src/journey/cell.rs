@@ -6,10 +6,19 @@ use domain::{ContactId, Position, StreamId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AskError, Horizon, Names, Shared, Shown, Step, Subject, Views, fold, on_a_thread};
+use super::{
+    names::Names,
+    reading::{Horizon, fold, on_a_thread},
+    shown::{Shown, Step},
+    subject::Subject,
+};
 use crate::{
     kit::{Behind, Cause, Tables, ViewError, view::AnyView},
-    runtime::views::Question,
+    runtime::{
+        question::{AskError, Question},
+        shared::Shared,
+        views::Views,
+    },
 };
 
 /// Why a cell of a view is what it is.

@@ -11,13 +11,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AskError, FieldChange, Horizon, LOOKED_THROUGH, Names, Shared, Shown, Step, Subject, Views, is_of_many,
-    on_a_thread,
+    changes::{Change, Changed, Thing},
+    names::Names,
+    reading::{Horizon, LOOKED_THROUGH, on_a_thread},
+    shown::{FieldChange, Shown, Step},
+    subject::{Subject, is_of_many},
 };
 use crate::{
-    journey::changes::{Change, Changed, Thing},
-    kit::{Page, ViewError},
-    runtime::past::KnownAt,
+    kit::{Page, ViewError, moment::KnownAt},
+    runtime::{question::AskError, shared::Shared, views::Views},
 };
 
 /// Which two moments are compared. What the other time is, is the same for both.

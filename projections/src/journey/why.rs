@@ -7,12 +7,17 @@ use domain::{Position, StreamId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AskError, FieldValue, Names, Shown, Step, Subject, Views, on_a_thread};
+use super::{
+    changes::{Changed, Field, Standing, Thing},
+    names::Names,
+    reading::on_a_thread,
+    shown::{FieldValue, Shown, Step},
+    subject::Subject,
+};
 use crate::{
-    journey::changes::{Changed, Field, Standing, Thing},
-    kit::{Projection as _, ViewError},
-    questions::history::{History, HistoryRow},
-    runtime::views::Question,
+    kit::ViewError,
+    questions::history::HistoryRow,
+    runtime::{question::AskError, views::Views},
 };
 
 /// How many earlier changes are told.
@@ -75,17 +80,6 @@ impl Views {
             Ok(Why { thing: subject.thing, name, field, event, earlier: steps, more })
         })
         .await
-    }
-
-    /// Waits until the view of history has seen a position.
-    pub(super) async fn see(&self, after: Option<Position>) -> Result<(), AskError> {
-        if after.is_some() {
-            // No event stands at the beginning; what counts is the waiting.
-            let (view, query) = (History::NAME.to_owned(), "at=0".to_owned());
-            let question = Question { view, query, after, ..Question::default() };
-            self.rows(question).await?;
-        }
-        Ok(())
     }
 }
 

@@ -5,7 +5,11 @@ use domain::{
     contact::{ConsentChannel, ConsentPurpose, ContactEvent},
 };
 
-use super::{Field, NAME, Told, Value};
+use super::{
+    thing::NAME,
+    told::Told,
+    value::{Field, Value},
+};
 use crate::kit::wording::plain;
 
 pub(super) fn tell(told: &mut Told<'_>, event: &ContactEvent) {

@@ -5,7 +5,7 @@ use domain::{
     conversation::{ConversationEvent, Direction, Message},
 };
 
-use super::{Told, Value};
+use super::{told::Told, value::Value};
 use crate::kit::wording::plain;
 
 pub(super) fn tell(told: &mut Told<'_>, event: &ConversationEvent) {

@@ -5,7 +5,7 @@ use domain::{
     deal::{DealCorrection, DealEvent},
 };
 
-use super::{Told, Value};
+use super::{told::Told, value::Value};
 
 pub(super) fn tell(told: &mut Told<'_>, event: &DealEvent) {
     let at = told.recorded.happened_at();

@@ -2,7 +2,7 @@
 
 use domain::{Kind, disclosure::DisclosureEvent};
 
-use super::{Told, Value};
+use super::{told::Told, value::Value};
 
 pub(super) fn tell(told: &mut Told<'_>, event: &DisclosureEvent) {
     match event {

@@ -2,7 +2,7 @@
 
 use domain::{Kind, enrolment::EnrolmentEvent};
 
-use super::{Told, Value};
+use super::{told::Told, value::Value};
 
 pub(super) fn tell(told: &mut Told<'_>, event: &EnrolmentEvent) {
     match event {

@@ -2,7 +2,7 @@
 
 use domain::fund::FundEvent;
 
-use super::{NAME, Told};
+use super::{thing::NAME, told::Told};
 
 pub(super) fn tell(told: &mut Told<'_>, event: &FundEvent) {
     match event {

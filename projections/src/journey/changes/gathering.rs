@@ -2,7 +2,11 @@
 
 use domain::{ContactId, Kind, gathering::GatheringEvent};
 
-use super::{Field, NAME, Told, Value};
+use super::{
+    thing::NAME,
+    told::Told,
+    value::{Field, Value},
+};
 use crate::kit::wording::plain;
 
 pub(super) fn tell(told: &mut Told<'_>, event: &GatheringEvent) {

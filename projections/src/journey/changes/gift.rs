@@ -5,7 +5,10 @@ use domain::{
     gift::{Allocation, GiftCorrection, GiftEvent},
 };
 
-use super::{Content, Field, Told, Value};
+use super::{
+    told::Told,
+    value::{Content, Field, Value},
+};
 
 pub(super) fn tell(told: &mut Told<'_>, event: &GiftEvent) {
     match event {

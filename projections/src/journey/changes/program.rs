@@ -2,7 +2,7 @@
 
 use domain::{Kind, program::ProgramEvent};
 
-use super::{NAME, Told, Value};
+use super::{thing::NAME, told::Told, value::Value};
 
 pub(super) fn tell(told: &mut Told<'_>, event: &ProgramEvent) {
     match event {

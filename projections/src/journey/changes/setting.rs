@@ -2,7 +2,7 @@
 
 use domain::setting::SettingEvent;
 
-use super::Told;
+use super::told::Told;
 
 pub(super) fn tell(told: &mut Told<'_>, event: &SettingEvent) {
     match event {

@@ -1,8 +1,10 @@
 //! What events change, told in small stories and asked of every tag ever written.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use domain::{
-    Actor, ContactId, Currency, EventId, FundId, KindEvent, Money, Personal, StreamId,
+    Actor, ContactId, Currency, EventId, FundId, Kind, KindEvent, Money, Personal, Position, StreamId,
     contact::{ContactEvent, ContactForm},
     deal::{DealCorrection, DealEvent},
     gathering::GatheringEvent,

@@ -1,92 +1,21 @@
-//! Fields and values as they are shown: things by their names, what was forgotten as forgotten.
+//! What things are called at a moment, and with it what fields, values and events say.
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
-use domain::{Kind, Position, StreamId};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use domain::{Kind, StreamId};
 
-use super::{AskError, Horizon, Shared, Step};
+use super::{
+    changes::{Change, Changed, Content, Field, Renamed, Standing, Thing, Value, is_named},
+    reading::Horizon,
+    shown::{Corrected, FieldChange, FieldValue, Shown, Step},
+};
 use crate::{
-    journey::changes::{Change, Changed, Content, Fact, Field, Renamed, Standing, Thing, Value, is_named},
     questions::history::HistoryRow,
+    runtime::{question::AskError, shared::Shared},
 };
 
 /// How many events are read to find what things are called; others are then shown by their ids.
 const EVENTS_FOR_NAMES: usize = 20_000;
-
-/// One value for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Shown {
-    /// The value in words; absent where it was forgotten.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-    /// What else is known of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
-    /// The thing that is meant, where it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub thing: Option<StreamId>,
-    /// It was there and was forgotten.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub forgotten: bool,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-const fn is_false(value: &bool) -> bool {
-    !*value
-}
-
-/// What happened to one field.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FieldChange {
-    /// The field, by the name under which it can be asked for.
-    pub field: String,
-    /// The field for people.
-    pub label: String,
-    /// What it was; empty where it had no value. A set has several.
-    pub before: Vec<Shown>,
-    /// What it is from then on; empty where it has no value any more.
-    pub after: Vec<Shown>,
-    /// Nothing changed: what was said was so already.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub unchanged: bool,
-}
-
-/// A field as it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FieldValue {
-    /// The field, by the name under which it can be asked for.
-    pub field: String,
-    /// The field for people.
-    pub label: String,
-    /// What it is; empty where it has no value any more.
-    pub values: Vec<Shown>,
-    /// The position of the event that last changed it.
-    pub because: Position,
-}
-
-/// The earlier event that a correction corrects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Corrected {
-    /// Its id.
-    pub event: Uuid,
-    /// Its place in the log.
-    pub position: Position,
-    /// Its number in its stream.
-    pub revision: u64,
-    /// When it was so.
-    pub happened_at: DateTime<Utc>,
-}
-
-impl From<Fact> for Corrected {
-    fn from(fact: Fact) -> Self {
-        let Fact { event, position, revision, happened_at, .. } = fact;
-        Self { event: event.0, position, revision, happened_at }
-    }
-}
 
 /// What things are called at a moment, each looked up once.
 pub(super) struct Names<'a> {

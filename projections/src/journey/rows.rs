@@ -1,0 +1,103 @@
+//! Which events there are, as the view of history says.
+
+use std::collections::HashMap;
+
+use domain::{Position, StreamId};
+use serde::Deserialize;
+
+use super::{
+    reading::LOOKED_THROUGH,
+    subject::{Subject, is_of_many},
+};
+use crate::{
+    kit::{Page, Projection as _},
+    questions::history::{History, HistoryRow},
+    runtime::{
+        question::{AskError, Question},
+        views::Views,
+    },
+};
+
+/// What is read of an answer of the view of history.
+#[derive(Deserialize)]
+pub(super) struct FoundRows {
+    pub(super) rows: Vec<HistoryRow>,
+    pub(super) next: Option<String>,
+}
+
+pub(super) fn history_of(subject: Subject, page: Page) -> Question {
+    let Subject { thing: _, as_of, known_at } = subject;
+    let (view, query) = (History::NAME.to_owned(), subject.query());
+    Question { view, query, page, as_of, known_at, ..Question::default() }
+}
+
+impl Views {
+    /// Rows of the view of history.
+    pub(super) async fn rows(&self, question: Question) -> Result<FoundRows, AskError> {
+        let answered = self.ask(question).await?;
+        serde_json::from_str(&answered.json).map_err(|error| AskError::Stopped(error.to_string()))
+    }
+
+    /// The rows of some positions, in their order, as they are known now.
+    pub(super) async fn rows_at(&self, positions: &[Position]) -> Result<Vec<HistoryRow>, AskError> {
+        let mut rows = Vec::with_capacity(positions.len());
+        for some in positions.chunks(Page::MOST) {
+            let listed = some.iter().map(Position::to_string).collect::<Vec<_>>().join(",");
+            let page = Page::from(Page::MOST, None::<&u64>);
+            let view = History::NAME.to_owned();
+            // What the log has said already, the view may be about to see.
+            let after = some.iter().max().copied();
+            let question =
+                Question { view, query: format!("at={listed}"), page, after, ..Question::default() };
+            rows.extend(self.rows(question).await?.rows);
+        }
+        Ok(rows)
+    }
+
+    /// Every row of a journey, of which there may be [`LOOKED_THROUGH`]; whether there are more.
+    pub(super) async fn all_rows(&self, subject: Subject) -> Result<(Vec<HistoryRow>, bool), AskError> {
+        let (mut rows, mut page) = (Vec::new(), Page::from(Page::MOST, None::<&u64>));
+        loop {
+            let found = self.rows(history_of(subject, page)).await?;
+            rows.extend(found.rows);
+            let Some(next) = found.next else { return Ok((rows, false)) };
+            if rows.len() >= LOOKED_THROUGH {
+                return Ok((rows, true));
+            }
+            page = Page::new(Some(Page::MOST), Some(next))?;
+        }
+    }
+
+    /// Where earlier events of this contact in things that many share stand: what is on the page comes after.
+    pub(super) async fn earlier(
+        &self,
+        subject: Subject,
+        rows: &[HistoryRow],
+    ) -> Result<HashMap<StreamId, Vec<Position>>, AskError> {
+        let mut earlier: HashMap<StreamId, Vec<Position>> = HashMap::new();
+        let shared = rows.iter().filter(|row| is_of_many(subject.thing, row.stream));
+        earlier.extend(shared.map(|row| (row.stream, Vec::new())));
+        if earlier.is_empty() {
+            return Ok(earlier);
+        }
+        let first = rows.first().map_or(0, |row| row.position);
+        let (all, _) = self.all_rows(subject).await?;
+        for row in all.iter().take_while(|row| row.position < first) {
+            if let Some(positions) = earlier.get_mut(&row.stream) {
+                positions.push(Position(row.position));
+            }
+        }
+        Ok(earlier)
+    }
+
+    /// Waits until the view of history has seen a position.
+    pub(super) async fn see(&self, after: Option<Position>) -> Result<(), AskError> {
+        if after.is_some() {
+            // No event stands at the beginning; what counts is the waiting.
+            let (view, query) = (History::NAME.to_owned(), "at=0".to_owned());
+            let question = Question { view, query, after, ..Question::default() };
+            self.rows(question).await?;
+        }
+        Ok(())
+    }
+}
