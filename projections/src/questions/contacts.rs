@@ -1,49 +1,29 @@
 //! Who is it, and how can they be reached? One contact with everything known of them, or a search by name,
 //! email, identity, tag and form.
 
+mod card;
+mod consents;
+mod query;
+mod search;
+#[cfg(test)]
+mod tests;
+
 use domain::{
     Event, Kind, Personal, Recorded, Role,
     contact::{ConsentChannel, ConsentPurpose, ContactEvent, ContactForm, LawfulBasis},
 };
-use rusqlite::{Row, params};
+use rusqlite::params;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use uuid::Uuid;
 
-use crate::kit::{
-    ApplyError, Page, Projection, Shows, Tables, ViewError,
-    column::{moment, read_word, word},
-};
-
-mod card;
-mod consents;
-mod search;
-
+use crate::kit::{ApplyError, Page, Projection, Shows, Tables, ViewError, column::word};
 use card::Card;
+pub use query::Query;
 use search::FoundRow;
 
 /// The projection.
 pub struct Contacts;
-
-/// What can be asked about contacts: one of them by `id`, or those that meet every other condition.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Query {
-    /// This contact, with everything known of it and of those that are merged with it.
-    id: Option<Uuid>,
-    /// Words of the name, or how they begin, in any order; accents and capitals do not matter.
-    name: Option<String>,
-    /// The email address, whole; capitals do not matter.
-    email: Option<String>,
-    /// The platform of `identity`: `mastodon`, `student-number`…
-    platform: Option<String>,
-    /// The handle, address or number on `platform`, exactly.
-    identity: Option<String>,
-    /// Only contacts with this tag.
-    tag: Option<String>,
-    /// Only contacts of this form.
-    form: Option<ContactForm>,
-}
 
 /// One contact, or a page of those found, in the order in which they were registered.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -194,7 +174,10 @@ impl Projection for Contacts {
     fn view(tables: &Tables, query: Query, page: &Page) -> Result<Option<View>, ViewError> {
         let Query { id, name, email, platform, identity, tag, form } = &query;
         match id {
-            None => search::find(tables, &query, page).map(Some),
+            None => {
+                let (rows, next) = search::find(tables, &query, page)?;
+                Ok(Some(View::Found { rows, next }))
+            }
             Some(id) => {
                 let texts = [name, email, platform, identity, tag];
                 if texts.into_iter().any(Option::is_some) || form.is_some() {
@@ -310,11 +293,3 @@ fn forget(tables: &Tables, contact: Uuid) -> Result<(), ApplyError> {
     }
     Ok(())
 }
-
-/// A personal text, where one was ever given.
-fn given(row: &Row<'_>, whether: usize, text: usize) -> rusqlite::Result<Option<String>> {
-    Ok(if row.get(whether)? { Some(row.get(text)?) } else { None })
-}
-
-#[cfg(test)]
-mod tests;

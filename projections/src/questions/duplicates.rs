@@ -4,10 +4,16 @@
 //! A fold may not look at what is personal, so that everything is compared when the question is asked, over columns
 //! declared personal. The work of a question is bounded: see `candidates`.
 
+mod candidates;
+mod comparison;
+mod forms;
+mod pair;
+#[cfg(test)]
+mod tests;
+
 use domain::{
     Event, Kind, Personal, Recorded, Role,
     contact::{ContactEvent, ContactForm, Detail},
-    evidence::{Evidence, Strength},
 };
 use rusqlite::params;
 use schemars::JsonSchema;
@@ -15,11 +21,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::kit::{ApplyError, Page, Projection, Shows, Tables, ViewError};
-
-mod candidates;
-mod comparison;
-#[cfg(test)]
-mod tests;
+use forms::form_word;
+use pair::Pair;
 
 /// The projection.
 pub struct Duplicates;
@@ -41,24 +44,6 @@ pub struct View {
     /// The cursor of the next page; a page may hold few pairs, or none, where few look alike.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
-}
-
-/// Two contacts that may be one.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Pair {
-    contact: Uuid,
-    /// Absent where none was ever given, empty where it was forgotten.
-    name: Option<String>,
-    other: Uuid,
-    other_name: Option<String>,
-    form: ContactForm,
-    /// What all evidence together comes to: on weak evidence only a person may merge.
-    strength: Strength,
-    /// From 0 to 1: something strong counts three times as much as something weak, and what speaks against takes as
-    /// much away.
-    score: f64,
-    /// Feature by feature, as the command `merge` takes it.
-    evidence: Vec<Evidence>,
 }
 
 impl Projection for Duplicates {
@@ -158,10 +143,11 @@ impl Projection for Duplicates {
     }
 
     fn view(tables: &Tables, query: Query, page: &Page) -> Result<Option<View>, ViewError> {
-        match query.contact {
-            Some(contact) => candidates::of_one(tables, contact, page),
-            None => candidates::of_all(tables, page).map(Some),
-        }
+        let found = match query.contact {
+            Some(contact) => candidates::of_one(tables, contact, page)?,
+            None => Some(candidates::of_all(tables, page)?),
+        };
+        Ok(found.map(|(rows, next)| View { rows, next }))
     }
 }
 
@@ -214,20 +200,6 @@ const fn detail_word(detail: Detail) -> Option<&'static str> {
         | Detail::Sector
         | Detail::Note => None,
     }
-}
-
-const FORMS: [(ContactForm, &str); 3] = [
-    (ContactForm::Person, "person"),
-    (ContactForm::Organization, "organization"),
-    (ContactForm::Household, "household"),
-];
-
-fn form_word(form: ContactForm) -> &'static str {
-    FORMS.into_iter().find(|(known, _)| *known == form).map_or("person", |(_, word)| word)
-}
-
-fn form_of(word: &str) -> ContactForm {
-    FORMS.into_iter().find(|(_, known)| *known == word).map_or(ContactForm::Person, |(form, _)| form)
 }
 
 /// Notes that a handle was linked, verified or not, or unlinked.

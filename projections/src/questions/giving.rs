@@ -1,122 +1,29 @@
 //! What was given? Gifts, refunds and what is kept of them, by donor, fund, campaign, year, month, method and
 //! stage; who stayed a donor and who did not; the rollups of one donor or of all.
 
-use chrono::NaiveDate;
-use domain::{
-    Event, Kind, Personal, Recorded, Role, contact::ContactEvent, fund::FundEvent, setting::SettingEvent,
-};
-use rusqlite::params;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-
-use crate::kit::{ApplyError, Behind, Month, Page, Period, Projection, Shows, Tables, ViewError};
-
+mod answer;
 mod behind;
 mod cells;
 mod gift;
+mod names;
+mod query;
 mod retention;
 mod rollups;
+#[cfg(test)]
+mod tests;
 mod year;
 
-use cells::{Cell, NamedCell};
-use retention::{LostDonor, TwoYears};
-use rollups::Rollups;
-use year::YearKind;
+use domain::{Event, Kind, Recorded, Role, fund::FundEvent, setting::SettingEvent};
+use rusqlite::params;
+use uuid::Uuid;
+
+use crate::kit::{ApplyError, Behind, Page, Projection, Shows, Tables, ViewError};
+pub use answer::View;
+pub use query::Query;
+use query::{Show, check};
 
 /// The projection.
 pub struct Giving;
-
-/// What can be asked about gifts.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Query {
-    /// What the rows are.
-    #[serde(default)]
-    show: Show,
-    /// What cells are grouped by; by year unless asked otherwise.
-    by: Option<Group>,
-    /// Only what this contact gave, and those that are merged with it.
-    donor: Option<Uuid>,
-    /// Only what is meant for this fund.
-    fund: Option<Uuid>,
-    /// Only gifts that answer this campaign.
-    campaign: Option<String>,
-    /// Only gifts paid so.
-    method: Option<String>,
-    /// Only gifts to which the source gives this stage.
-    stage: Option<String>,
-    /// Only gifts that came in during this period.
-    received: Option<Period>,
-    /// Which years are meant.
-    #[serde(default)]
-    year_kind: YearKind,
-    /// The year of `retention`, `lybunt` and `sybunt`; a fiscal year is named after the year in which it ends.
-    year: Option<i32>,
-    /// Rollups over one year only: 0 is the year of `on`, 1 the one before.
-    years_ago: Option<u16>,
-    /// Rollups over the day `on` and this many days before it.
-    days_back: Option<u32>,
-    /// The day from which rollups look back, by default that of the latest gift; later gifts do not count.
-    on: Option<NaiveDate>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Show {
-    /// Gifts counted and summed by `by`.
-    #[default]
-    Cells,
-    /// Who stayed a donor in `year`, who came and who went.
-    Retention,
-    /// Donors who gave last year, but unfortunately not this `year`.
-    Lybunt,
-    /// Donors who gave some year before, but unfortunately not this `year`.
-    Sybunt,
-    /// Count, sum, average, first, last, best year and so on for every donor.
-    Rollups,
-}
-
-/// What cells are grouped by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Group {
-    Donor,
-    Fund,
-    Campaign,
-    #[default]
-    Year,
-    Month,
-    Method,
-    Stage,
-}
-
-/// What was given.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct View {
-    /// What exactly is counted here, with the version of the definition.
-    definition: &'static str,
-    /// Over all rows, this page and others; a gift to two funds counts once here.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    totals: Option<Cell>,
-    /// How many donors the list has, this page and others.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    donors: Option<i64>,
-    /// The cells, the year, the donors or their rollups.
-    rows: Vec<ViewRow>,
-    /// The cursor of the next page.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
-enum ViewRow {
-    Cell(NamedCell),
-    TwoYears(Box<TwoYears>),
-    LostDonor(LostDonor),
-    Rollups(Box<Rollups>),
-}
 
 impl Projection for Giving {
     const NAME: &'static str = "giving";
@@ -162,7 +69,7 @@ impl Projection for Giving {
         match &recorded.event {
             Event::Gift(event) => gift::apply(tables, id, event, recorded.happened_at())?,
             Event::Fund(event) => fund(tables, id, event)?,
-            Event::Contact(event) => name(tables, id, event)?,
+            Event::Contact(event) => names::keep(tables, id, event)?,
             Event::Setting(event) => setting(tables, event)?,
             _ => {}
         }
@@ -213,84 +120,3 @@ fn setting(tables: &Tables, event: &SettingEvent) -> Result<(), ApplyError> {
         SettingEvent::ZoneChosen { zone: _ } => Ok(()),
     }
 }
-
-/// Keeps what a contact is called; the names of donors stand beside their gifts.
-fn name(tables: &Tables, contact: Uuid, event: &ContactEvent) -> Result<(), ApplyError> {
-    let keep = |name: &Personal<String>| {
-        tables.execute(
-            "INSERT OR REPLACE INTO names VALUES (?1, ?2, ?3)",
-            params![contact, name.subject().0, tables.reveal(name)],
-        )
-    };
-    match event {
-        ContactEvent::Registered { form: _, name: Some(name) } | ContactEvent::Renamed { name } => {
-            keep(name)?;
-        }
-        ContactEvent::Voided {} => {
-            tables.execute("DELETE FROM names WHERE contact = ?1", [contact])?;
-        }
-        ContactEvent::Registered { form: _, name: None }
-        | ContactEvent::DetailChanged { .. }
-        | ContactEvent::IdentityLinked { .. }
-        | ContactEvent::IdentityUnlinked { .. }
-        | ContactEvent::Tagged { .. }
-        | ContactEvent::Untagged { .. }
-        | ContactEvent::ConsentGiven { .. }
-        | ContactEvent::ConsentWithdrawn { .. }
-        | ContactEvent::RelationshipStarted { .. }
-        | ContactEvent::RelationshipEnded { .. }
-        | ContactEvent::Merged { .. }
-        | ContactEvent::Unmerged { .. }
-        | ContactEvent::MergeDismissed { .. }
-        | ContactEvent::Erased { .. }
-        | ContactEvent::Readmitted { .. } => {}
-    }
-    Ok(())
-}
-
-/// What a donor is called; empty where the name was forgotten. Of merged contacts the first name counts that can
-/// still be read.
-fn name_of(tables: &Tables, donor: Uuid) -> Result<Option<String>, ViewError> {
-    let mut names = Vec::new();
-    for contact in tables.parts_of(donor)? {
-        let sql = "SELECT name FROM names WHERE contact = ?1";
-        names.extend(tables.row(sql, [contact], |row| row.get::<_, String>(0))?);
-    }
-    names.sort_by_key(String::is_empty);
-    Ok(names.into_iter().next())
-}
-
-/// A parameter that the rows asked for take no notice of would mislead whoever gave it.
-fn check(query: &Query) -> Result<(), ViewError> {
-    let Query { show, by, donor, fund, campaign, method, stage, received, .. } = query;
-    let Query { year_kind: _, year, years_ago, days_back, on, .. } = query;
-    let (cells, rollups) = (*show == Show::Cells, *show == Show::Rollups);
-    let years = !cells && !rollups;
-    for (field, given, taken) in [
-        ("by", by.is_some(), cells),
-        ("donor", donor.is_some(), cells || rollups),
-        ("fund", fund.is_some(), cells),
-        ("campaign", campaign.is_some(), cells),
-        ("method", method.is_some(), cells),
-        ("stage", stage.is_some(), cells),
-        ("received", received.is_some(), cells),
-        ("year", year.is_some(), years),
-        ("years_ago", years_ago.is_some(), rollups),
-        ("days_back", days_back.is_some(), rollups && years_ago.is_none()),
-        ("on", on.is_some(), rollups),
-    ] {
-        if given && !taken {
-            return Err(ViewError::query(field, "does not go with what is asked for: leave it out"));
-        }
-    }
-    if years && year.is_none() {
-        return Err(ViewError::query("year", "is missing: which year is compared with those before?"));
-    }
-    if year.is_some_and(|year| !(1..=9_999).contains(&year)) {
-        return Err(ViewError::query("year", "must lie between 1 and 9999"));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests;

@@ -2,7 +2,7 @@
 //! one stream, each with its whole envelope and one plain sentence.
 
 use chrono::{DateTime, Utc};
-use domain::{Event, Kind, Metadata, Personal, Recorded, Role, StreamId, conversation::ConversationEvent};
+use domain::{Event, Kind, Metadata, Recorded, Role, StreamId, conversation::ConversationEvent};
 use rusqlite::{Row, params};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,8 @@ use uuid::Uuid;
 use crate::kit::{ApplyError, Page, Projection, Shows, Tables, ViewError};
 
 mod sentence;
+
+use sentence::Said;
 
 /// The projection.
 pub struct History;
@@ -278,13 +280,6 @@ fn keep(
         ],
     )?;
     Ok(())
-}
-
-/// What the fold keeps of what happened.
-struct Said<'a> {
-    what: String,
-    detail: Option<&'a Personal<String>>,
-    corrects: Option<Uuid>,
 }
 
 /// The number of a word that repeats, given when it is first seen.

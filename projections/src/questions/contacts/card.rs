@@ -8,11 +8,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{
-    consents::{self, Consent},
-    given, moment, read_word,
+use super::consents::{self, Consent};
+use crate::kit::{
+    Tables, ViewError,
+    column::{given, moment, read_word},
 };
-use crate::kit::{Tables, ViewError};
 
 /// Everything known of one person: of one contact, or of several that are merged.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -8,8 +8,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{given, moment, read_word};
-use crate::kit::Tables;
+use crate::kit::{
+    Tables,
+    column::{given, moment, read_word},
+};
 
 /// Whether somebody may be written to for a purpose.
 #[derive(Clone, Debug, Serialize, JsonSchema)]

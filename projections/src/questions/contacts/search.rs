@@ -7,11 +7,13 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Query, View,
     card::{face_name, identities, tags},
-    given, read_word, word,
+    query::Query,
 };
-use crate::kit::{Page, Tables, ViewError};
+use crate::kit::{
+    Page, Tables, ViewError,
+    column::{given, read_word, word},
+};
 
 /// A person found.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -33,7 +35,11 @@ pub struct FoundRow {
 
 /// Those who meet every condition, page by page; several contacts that are one person are one row, and what one of
 /// them lacks another may have.
-pub(super) fn find(tables: &Tables, query: &Query, page: &Page) -> Result<View, ViewError> {
+pub(super) fn find(
+    tables: &Tables,
+    query: &Query,
+    page: &Page,
+) -> Result<(Vec<FoundRow>, Option<String>), ViewError> {
     let conditions = conditions(query)?;
     let mut values: Vec<Value> = Vec::new();
     let mut wanted: Vec<String> = Vec::new();
@@ -73,7 +79,7 @@ pub(super) fn find(tables: &Tables, query: &Query, page: &Page) -> Result<View, 
     for row in &mut rows {
         complete(tables, row)?;
     }
-    Ok(View::Found { rows, next })
+    Ok((rows, next))
 }
 
 /// Fills in what is known of all contacts of a person.

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::*;
 use crate::kit::{
+    column::moment,
     testing::{Story, given},
     view::AnyView,
 };

@@ -1,17 +1,53 @@
 //! The list of conversations, longest waiting first, and what is counted over all of it.
 
-use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
+use schemars::JsonSchema;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    COLUMNS, ConversationRow, Known, NOBODY, Query, StateAsked, Totals, channel_word, count_of, minutes,
-    moment, read_known,
+    fold::{COLUMNS, NOBODY, read_known},
+    query::{Query, StateAsked},
+    row::{ConversationRow, count_of, minutes, row},
+    words::channel_word,
 };
 use crate::kit::{Page, Tables, ViewError};
 
+/// Conversations, longest waiting first.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct List {
+    /// Over all rows, this page and others.
+    totals: Totals,
+    /// The conversations; those that nobody waits in come last.
+    rows: Vec<ConversationRow>,
+    /// The cursor of the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// Conversations counted together.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+struct Totals {
+    /// How many conversations.
+    conversations: i64,
+    /// In how many of them somebody waits for an answer.
+    waiting: i64,
+    /// In how many of them a contact's first message was ever answered.
+    answered: i64,
+    /// Mean minutes from a contact's first message to the first answer; absent where none was answered.
+    first_response_minutes: Option<f64>,
+}
+
+impl List {
+    pub(super) fn read(tables: &Tables, query: &Query, page: &Page) -> Result<Self, ViewError> {
+        let totals = totals(tables, query)?;
+        let (rows, next) = rows(tables, query, page)?;
+        Ok(Self { totals, rows, next })
+    }
+}
+
 /// What is counted over every row: from the cells, or from one contact's own conversations.
-pub(super) fn totals(tables: &Tables, query: &Query) -> Result<Totals, ViewError> {
+fn totals(tables: &Tables, query: &Query) -> Result<Totals, ViewError> {
     let (channel, resolved) = (query.channel.map(channel_word), resolved(query.state));
     let read = |row: &Row<'_>| {
         let (answered, response): (i64, i64) = (row.get(2)?, row.get(3)?);
@@ -49,7 +85,7 @@ const fn resolved(state: StateAsked) -> Option<bool> {
     }
 }
 
-pub(super) fn rows(
+fn rows(
     tables: &Tables,
     query: &Query,
     page: &Page,
@@ -86,27 +122,4 @@ fn theirs(contact: &str) -> String {
         "contact IN (SELECT {contact} UNION SELECT mate.contact FROM person AS me
              JOIN person AS mate ON mate.person = me.person WHERE me.contact = {contact})"
     )
-}
-
-pub(super) fn row(
-    tables: &Tables,
-    conversation: Uuid,
-    known: &Known,
-    at: Option<DateTime<Utc>>,
-) -> rusqlite::Result<ConversationRow> {
-    let waiting = Some(known.waiting()).filter(|waiting| *waiting != NOBODY).map(moment);
-    let waited = waiting.zip(at).map(|(since, at)| (at - since).num_minutes());
-    Ok(ConversationRow {
-        conversation,
-        contact: known.contact,
-        person: tables.merged_person(known.contact)?,
-        channel: known.channel,
-        resolved: known.resolved,
-        waiting_since: waiting,
-        waiting_minutes: waited.filter(|minutes| *minutes >= 0),
-        messages: known.messages,
-        began_at: moment(known.began),
-        last_activity: moment(known.last.0),
-        first_response_minutes: known.response.map(minutes),
-    })
 }

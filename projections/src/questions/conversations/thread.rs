@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{ConversationRow, direction_of, moment};
-use crate::kit::Tables;
+use super::{row::ConversationRow, words::direction_of};
+use crate::kit::{Tables, column::moment};
 
 /// How deep answers are nested; those deeper stand side by side on the last level, since readers of JSON bear
 /// only so much nesting.

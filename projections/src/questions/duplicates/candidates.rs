@@ -7,8 +7,8 @@ use rusqlite::params;
 use uuid::Uuid;
 
 use super::{
-    Pair, View,
     comparison::{Profile, plain_number},
+    pair::Pair,
 };
 use crate::kit::{Page, Tables, ViewError};
 
@@ -21,8 +21,11 @@ const NAMESAKES: usize = 200;
 /// How many words of a name are looked for.
 const WORDS: usize = 6;
 
+/// A page of pairs, with the cursor of the next one.
+type Pairs = (Vec<Pair>, Option<String>);
+
 /// Those who may be the same as one contact, the likeliest first.
-pub(super) fn of_one(tables: &Tables, contact: Uuid, page: &Page) -> Result<Option<View>, ViewError> {
+pub(super) fn of_one(tables: &Tables, contact: Uuid, page: &Page) -> Result<Option<Pairs>, ViewError> {
     let Some(profile) = Profile::read(tables, contact)? else { return Ok(None) };
     let mut found = BTreeSet::new();
     for handle in &profile.handles {
@@ -45,11 +48,11 @@ pub(super) fn of_one(tables: &Tables, contact: Uuid, page: &Page) -> Result<Opti
         rows.retain(|pair| score.total_cmp(&pair.score).then(pair.other.cmp(&other)) == Ordering::Greater);
     }
     let next = page.cut(&mut rows, |pair| (pair.score, pair.other));
-    Ok(Some(View { rows, next }))
+    Ok(Some((rows, next)))
 }
 
 /// The next pairs that share a handle: every pair is found at the later one of its two links.
-pub(super) fn of_all(tables: &Tables, page: &Page) -> Result<View, ViewError> {
+pub(super) fn of_all(tables: &Tables, page: &Page) -> Result<Pairs, ViewError> {
     let (mut at, mut before) = page.after::<(i64, Option<Uuid>)>()?.unwrap_or((0, None));
     let sql = "SELECT position, contact, platform, handle FROM handles
          WHERE position >= ?1 AND linked AND handle <> '' ORDER BY position LIMIT ?2";
@@ -86,7 +89,7 @@ pub(super) fn of_all(tables: &Tables, page: &Page) -> Result<View, ViewError> {
     let is_cut = found.len() >= page.fetch();
     let next = page.cut(&mut found, |(position, pair)| (*position, Some(pair.other)));
     let next = next.or_else(|| (!whole && !is_cut).then(|| Page::cursor(&(at, before))).flatten());
-    Ok(View { rows: found.into_iter().map(|(_, pair)| pair).collect(), next })
+    Ok((found.into_iter().map(|(_, pair)| pair).collect(), next))
 }
 
 /// The two compared, unless they are one already or somebody has told them apart.

@@ -8,7 +8,7 @@ use domain::{
 };
 use uuid::Uuid;
 
-use super::{Pair, form_of};
+use super::{forms::form_of, pair::Pair};
 use crate::kit::Tables;
 
 /// How alike two names must be to speak for one person, and how unlike to speak against it (Jaro-Winkler, 0 to 1).

@@ -1,268 +1,303 @@
-//! Adding up the tallies of one cell over one period.
+//! A report over a period, with a row per group.
 
+use chrono::{Datelike as _, NaiveDate};
 use rusqlite::params;
+use schemars::JsonSchema;
+use serde::Serialize;
+use uuid::Uuid;
 
 use super::{
-    answer::Cell,
-    cells::{Day, Measure, Unit, at, key},
+    cells::{ANY_COHORT, ANY_PROGRAM, ANY_TYPE, Day, find},
+    numbers::Cell,
+    query::{Group, Query},
+    tallies::{Reporter, Span, last_day},
 };
-use crate::kit::{Month, Tables, read_tally};
+use crate::kit::{Month, Page, Tables, ViewError};
 
-/// The days from the first to the last, both included; open where it begins before everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) from: Day,
-    pub(super) to: Day,
+/// How many attendances make an engagement deep unless said otherwise.
+const DEPTH: u32 = 6;
+
+/// Counts over a period, and how each is defined.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Report {
+    /// The first day; absent where the period begins with the first fact.
+    from: Option<NaiveDate>,
+    /// The last day.
+    to: Option<NaiveDate>,
+    /// The first day of the period before, which `retained`, `reactivated` and `lapsed` compare with; absent
+    /// where nothing is before.
+    previous_from: Option<NaiveDate>,
+    /// The last day of the period before.
+    previous_to: Option<NaiveDate>,
+    /// How many attendances make an engagement deep here.
+    depth: u32,
+    /// Over the whole period and all groups; people in several groups count once.
+    totals: Cell,
+    /// A row per group.
+    rows: Vec<NamedCell>,
+    /// The cursor of the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+    /// What each number means.
+    definitions: &'static [Definition],
 }
 
-impl Span {
-    pub(super) const BEGINNING: Day = Day(i32::MIN);
-
-    /// Whole months.
-    pub(super) fn of_months(first: Month, last: Month) -> Self {
-        Self { from: Day::first_of(first), to: Day(Day::first_of(Month(last.0 + 1)).0 - 1) }
-    }
-
-    /// The same number of days directly before.
-    pub(super) fn days_before(self) -> Option<Self> {
-        let days = self.to.0.checked_sub(self.from.0)?.checked_add(1)?;
-        Some(Self { from: Day(self.from.0.checked_sub(days)?), to: Day(self.from.0 - 1) })
-    }
-
-    /// The runs of keys that cover it: days, whole months, days.
-    fn keys(self, cell: u32) -> Vec<(i64, i64)> {
-        let run = |unit, first, last| (key(cell, unit, first), key(cell, unit, last));
-        if self.from > self.to {
-            return Vec::new();
-        }
-        let beginning = self.from == Self::BEGINNING;
-        let starts_month = beginning || Day::first_of(self.from.month()) == self.from;
-        let first = match (beginning, starts_month) {
-            (true, _) => i32::MIN,
-            (false, true) => self.from.month().0,
-            (false, false) => self.from.month().0 + 1,
-        };
-        // The month after the last day begins right after it where it ends a month.
-        let last = Day(self.to.0.saturating_add(1)).month().0 - 1;
-        if first > last {
-            let first_day = if beginning { i32::MIN } else { self.from.0 };
-            return vec![run(Unit::Day, first_day, self.to.0)];
-        }
-        let mut keys = Vec::new();
-        if !starts_month {
-            keys.push(run(Unit::Day, self.from.0, Day::first_of(Month(first)).0 - 1));
-        }
-        keys.push(run(Unit::Month, first, last));
-        let after = Day::first_of(Month(last + 1));
-        if after <= self.to {
-            keys.push(run(Unit::Day, after.0, self.to.0));
-        }
-        keys
-    }
+/// What a number means; where the meaning changes, so does the version.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Definition {
+    /// The name of the number.
+    name: &'static str,
+    /// The version of its definition.
+    version: u32,
+    /// How it comes about.
+    is: &'static str,
 }
 
-/// The last day on which a cell has anything.
-pub(super) fn last_day(tables: &Tables, cell: u32) -> rusqlite::Result<Option<Day>> {
-    let (from, to) = (key(cell, Unit::Day, i32::MIN), key(cell, Unit::Day, i32::MAX));
-    let sql = "SELECT max(
-            coalesce((SELECT max(key) FROM attended WHERE key BETWEEN ?1 AND ?2), -1),
-            coalesce((SELECT max(key) FROM enrolled WHERE key BETWEEN ?1 AND ?2), -1),
-            coalesce((SELECT max(key) FROM sums WHERE key BETWEEN ?1 AND ?2), -1))";
-    let last: Option<i64> = tables.row(sql, params![from, to], |row| row.get(0))?;
-    Ok(last.filter(|key| *key >= 0).map(|key| Day(at(key))))
+const fn define(name: &'static str, is: &'static str) -> Definition {
+    Definition { name, version: 1, is }
 }
 
-/// Walks through every count of a table over a span.
-fn each(
-    tables: &Tables,
-    table: &str,
-    cell: u32,
+/// One whose meaning has changed since.
+const fn define_anew(version: u32, name: &'static str, is: &'static str) -> Definition {
+    Definition { name, version, is }
+}
+
+const DEFINITIONS: &[Definition] = &[
+    define_anew(
+        2,
+        "participants",
+        "distinct people with at least one attendance that counts in the period; merged contacts are one",
+    ),
+    define(
+        "participations",
+        "attendances in the period, on the UTC day on which each happened; those voided, and those of \
+         gatherings cancelled or voided, do not count",
+    ),
+    define("headcount", "people counted without names in the period; never added to participants"),
+    define("registered", "registrations made in the period, whatever came of them"),
+    define("excused", "absences excused in the period"),
+    define("missed", "absences without excuse in the period"),
+    define("attendance_rate", "participations / (participations + excused + missed); absent where that is 0"),
+    define("deep", "participants with at least `depth` attendances in the period"),
+    define("depth_share", "deep / participants; absent where there are none"),
+    define(
+        "previous_participants",
+        "participants of the period before: for `period` as many months, else as many days, directly before",
+    ),
+    define("retained", "participants who also attended in the period before"),
+    define("retention_rate", "retained / previous_participants; absent where there were none"),
+    define(
+        "new",
+        "participants who never attended before the period, within the program, cohort and type asked about",
+    ),
+    define("reactivated", "participants who attended before, but not in the period before"),
+    define("lapsed", "participants of the period before who did not attend in this one"),
+    define("enrolments", "enrolments made in the period, in any role; those voided do not count"),
+    define_anew(
+        2,
+        "enrolled_people",
+        "distinct people with an enrolment made in the period; merged contacts are one",
+    ),
+    define("withdrawn", "enrolments left in the period and not reinstated since"),
+    define("completed", "enrolments completed in the period and not reinstated since"),
+];
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct NamedCell {
+    /// The id of the program, the cohort, the type, the month or the year; empty where there is none.
+    group: String,
+    /// The name of the program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(flatten)]
+    cell: Cell,
+}
+
+/// The period asked about and the one before it.
+#[derive(Clone, Copy)]
+struct Asked {
     span: Span,
-    mut each: impl FnMut(u32, u64),
-) -> rusqlite::Result<()> {
-    let sql = format!("SELECT counts FROM {table} WHERE key BETWEEN ?1 AND ?2");
-    for (first, last) in span.keys(cell) {
-        tables.rows(&sql, params![first, last], |row| read_tally(row, 0, &mut each))?;
-    }
-    Ok(())
+    previous: Option<Span>,
 }
 
-/// Counts per person, by the number of the person.
-fn people(
+pub(super) fn report(tables: &Tables, query: &Query, page: &Page) -> Result<Report, ViewError> {
+    let depth = query.depth.unwrap_or(DEPTH);
+    if depth == 0 {
+        return Err(ViewError::query("depth", "must be at least 1"));
+    }
+    let asked = asked(tables, query)?;
+    let cell = cell(tables, query)?;
+    let merged = tables.merged_numbers("people")?;
+    let totals = match cell {
+        Some(cell) => Reporter::new(tables, &merged, cell, depth).report(asked.span, asked.previous)?,
+        None => Cell::default(),
+    };
+    let (rows, next) = match (query.by, cell) {
+        (Group::None, _) => {
+            (vec![NamedCell { group: String::new(), name: None, cell: totals.clone() }], None)
+        }
+        (Group::Program | Group::Cohort | Group::Type, _) => {
+            parts(tables, &merged, query, asked, depth, page)?
+        }
+        (Group::Month | Group::Year, Some(cell)) => {
+            times(Reporter::new(tables, &merged, cell, depth), query.by, asked, page)?
+        }
+        (Group::Month | Group::Year, None) => (Vec::new(), None),
+    };
+    let date = |day: Day| (day != Span::BEGINNING).then(|| day.date());
+    Ok(Report {
+        from: date(asked.span.from),
+        to: date(asked.span.to),
+        previous_from: asked.previous.and_then(|previous| date(previous.from)),
+        previous_to: asked.previous.and_then(|previous| date(previous.to)),
+        depth,
+        totals,
+        rows,
+        next,
+        definitions: DEFINITIONS,
+    })
+}
+
+fn asked(tables: &Tables, query: &Query) -> Result<Asked, ViewError> {
+    if let Some(period) = query.period {
+        if query.from.is_some() || query.to.is_some() {
+            return Err(ViewError::query("period", "give either `period` or `from` and `to`"));
+        }
+        let before = Month(period.first.0 - (period.last.0 - period.first.0 + 1));
+        return Ok(Asked {
+            span: Span::of_months(period.first, period.last),
+            previous: Some(Span::of_months(before, Month(period.first.0 - 1))),
+        });
+    }
+    for (field, date) in [("from", query.from), ("to", query.to)] {
+        if date.is_some_and(|date| !(1..=9_999).contains(&date.year())) {
+            return Err(ViewError::query(field, "must lie between the years 1 and 9999"));
+        }
+    }
+    let to = match query.to {
+        Some(to) => Day::of(to),
+        None => last(tables, query.by)?,
+    };
+    let Some(from) = query.from.map(Day::of) else {
+        return Ok(Asked { span: Span { from: Span::BEGINNING, to }, previous: None });
+    };
+    if query.to.is_some() && from > to {
+        return Err(ViewError::query("to", "must not lie before `from`"));
+    }
+    let span = Span { from, to: to.max(from) };
+    Ok(Asked { span, previous: span.days_before() })
+}
+
+/// The last day on which anything happened; the end of its month or year where rows are months or years, so
+/// that the last row is a whole one.
+fn last(tables: &Tables, by: Group) -> Result<Day, ViewError> {
+    let all = find(tables, ANY_PROGRAM | ANY_COHORT | ANY_TYPE, None, "", "")?;
+    let last = match all {
+        Some(cell) => last_day(tables, cell)?,
+        None => None,
+    };
+    let last = last.unwrap_or_else(|| Day::first_of(Month(1970 * 12)));
+    Ok(match by {
+        Group::Month => Span::of_months(last.month(), last.month()).to,
+        Group::Year => year(last.month()).to,
+        Group::None | Group::Program | Group::Cohort | Group::Type => last,
+    })
+}
+
+fn year(month: Month) -> Span {
+    let first = month.0.div_euclid(12) * 12;
+    Span::of_months(Month(first), Month(first + 11))
+}
+
+fn any(query: &Query) -> u32 {
+    let any = |wanted: bool, by, bit| if wanted || query.by == by { 0 } else { bit };
+    any(query.program.is_some(), Group::Program, ANY_PROGRAM)
+        | any(query.cohort.is_some(), Group::Cohort, ANY_COHORT)
+        | any(query.gathering_type.is_some(), Group::Type, ANY_TYPE)
+}
+
+/// The one cell that is asked about, groups taken together.
+fn cell(tables: &Tables, query: &Query) -> Result<Option<u32>, ViewError> {
+    let cohort = query.cohort.as_deref().unwrap_or_default();
+    let gathering_type = query.gathering_type.as_deref().unwrap_or_default();
+    let ungrouped = Query { by: Group::None, ..query.clone() };
+    Ok(find(tables, any(&ungrouped), query.program, cohort, gathering_type)?)
+}
+
+/// A row per program, cohort or type.
+fn parts(
     tables: &Tables,
     merged: &[(u32, u32)],
-    table: &str,
-    cell: u32,
-    span: Span,
-) -> rusqlite::Result<Vec<u32>> {
-    let mut counts = Vec::new();
-    each(tables, table, cell, span, |person, count| {
-        let person = person as usize;
-        if person >= counts.len() {
-            counts.resize((person | 0xFFFF) + 1, 0_u32);
-        }
-        counts[person] = counts[person].saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
-    })?;
-    for (number, person) in merged {
-        // Where the number was counted, the length holds the person's as well, since that is the lower one.
-        if let Some(count) = counts.get_mut(*number as usize) {
-            let count = std::mem::take(count);
-            counts[*person as usize] = counts[*person as usize].saturating_add(count);
-        }
-    }
-    Ok(counts)
-}
-
-/// A set of people, by their numbers.
-#[derive(Clone, Default)]
-struct People(Vec<u64>);
-
-impl People {
-    fn insert(&mut self, person: usize) {
-        if person / 64 >= self.0.len() {
-            self.0.resize(person / 64 + 1, 0);
-        }
-        self.0[person / 64] |= 1 << (person % 64);
-    }
-
-    /// Whether they were there.
-    fn remove(&mut self, person: usize) -> bool {
-        let was_there = self.contains(person);
-        if was_there {
-            self.0[person / 64] &= !(1 << (person % 64));
-        }
-        was_there
-    }
-
-    fn contains(&self, person: usize) -> bool {
-        self.0.get(person / 64).is_some_and(|word| word >> (person % 64) & 1 == 1)
-    }
-
-    fn insert_all(&mut self, others: &Self) {
-        self.0.resize(self.0.len().max(others.0.len()), 0);
-        for (word, other) in self.0.iter_mut().zip(&others.0) {
-            *word |= other;
-        }
-    }
-
-    fn len(&self) -> u64 {
-        self.0.iter().map(|word| u64::from(word.count_ones())).sum()
-    }
-}
-
-/// Whoever attended within a span.
-fn attenders(tables: &Tables, merged: &[(u32, u32)], cell: u32, span: Span) -> rusqlite::Result<People> {
-    let mut people = People::default();
-    each(tables, "attended", cell, span, |person, _| people.insert(person as usize))?;
-    for (number, person) in merged {
-        if people.remove(*number as usize) {
-            people.insert(*person as usize);
-        }
-    }
-    Ok(people)
-}
-
-/// Reports on one cell, span after span; what it has read once it keeps, so that twelve months in a row cost
-/// little more than a year.
-pub(super) struct Reporter<'t> {
-    tables: &'t Tables,
-    /// The numbers of people under which nobody counts, since they are merged: each with the one that counts.
-    merged: &'t [(u32, u32)],
-    cell: u32,
+    query: &Query,
+    asked: Asked,
     depth: u32,
-    /// Whoever attended before a day.
-    seen: Option<(Day, People)>,
-    /// Whoever attended within the spans read last: the one reported, and the one before it.
-    read: Vec<(Span, People)>,
+    page: &Page,
+) -> Result<(Vec<NamedCell>, Option<String>), ViewError> {
+    let group = match query.by {
+        Group::Program => "coalesce(hex(cells.program), '')",
+        Group::Cohort => "cohort",
+        _ => "type",
+    };
+    let after: Option<String> = page.after()?;
+    let sql = format!(
+        "SELECT cell, {group}, name FROM cells LEFT JOIN programs ON programs.program = cells.program
+         WHERE any = ?1 AND (?2 IS NULL OR cells.program = ?2) AND (?3 IS NULL OR cohort = ?3)
+             AND (?4 IS NULL OR type = ?4) AND (?5 IS NULL OR {group} > ?5)
+         ORDER BY 2 LIMIT ?6"
+    );
+    let limit = page.fetch() as u64;
+    let filters = params![any(query), query.program, query.cohort, query.gathering_type, after, limit];
+    let mut found = tables.rows(&sql, filters, |row| {
+        Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<String>>(2)?))
+    })?;
+    let next = page.cut(&mut found, |(_, group, _)| group.clone());
+    let mut rows = Vec::with_capacity(found.len());
+    for (cell, group, name) in found {
+        let cell = Reporter::new(tables, merged, cell, depth).report(asked.span, asked.previous)?;
+        // Where nothing happened now or before, there is nothing to say.
+        if cell != Cell::default() {
+            let group = Uuid::parse_str(&group)
+                .ok()
+                .filter(|_| query.by == Group::Program)
+                .map_or(group, |id| id.to_string());
+            rows.push(NamedCell { group, name, cell });
+        }
+    }
+    Ok((rows, next))
 }
 
-impl<'t> Reporter<'t> {
-    pub(super) const fn new(tables: &'t Tables, merged: &'t [(u32, u32)], cell: u32, depth: u32) -> Self {
-        Self { tables, merged, cell, depth, seen: None, read: Vec::new() }
-    }
-
-    /// The months in which the cell has anything, within a span.
-    pub(super) fn months(&self, span: Span) -> rusqlite::Result<Vec<Month>> {
-        let first = if span.from == Span::BEGINNING { i32::MIN } else { span.from.month().0 };
-        let from = key(self.cell, Unit::Month, first);
-        let to = key(self.cell, Unit::Month, span.to.month().0);
-        let sql = "SELECT key FROM attended WHERE key BETWEEN ?1 AND ?2 UNION
-            SELECT key FROM enrolled WHERE key BETWEEN ?1 AND ?2 UNION
-            SELECT key FROM sums WHERE key BETWEEN ?1 AND ?2 ORDER BY 1";
-        self.tables.rows(sql, params![from, to], |row| row.get(0).map(|key| Month(at(key))))
-    }
-
-    /// What happened within a span, compared with the one before.
-    pub(super) fn report(&mut self, span: Span, previous: Option<Span>) -> rusqlite::Result<Cell> {
-        let mut cell = Cell::default();
-        self.add_sums(span, &mut cell)?;
-        let seen = match previous {
-            Some(previous) => self.seen_before(previous.from)?,
-            None => People::default(),
+/// A row per month or year in which anything happened.
+fn times(
+    mut reporter: Reporter<'_>,
+    by: Group,
+    asked: Asked,
+    page: &Page,
+) -> Result<(Vec<NamedCell>, Option<String>), ViewError> {
+    let after: Option<i32> = page.after()?;
+    let mut groups: Vec<(i32, String, Span, Span)> = Vec::new();
+    for month in reporter.months(asked.span)? {
+        let (key, name, whole, before) = if by == Group::Year {
+            let (this, before) = (year(month), year(Month(month.0 - 12)));
+            (month.0.div_euclid(12), format!("{:04}", month.0.div_euclid(12)), this, before)
+        } else {
+            let before = Month(month.0 - 1);
+            let (this, before) = (Span::of_months(month, month), Span::of_months(before, before));
+            (month.0, month.to_string(), this, before)
         };
-        let before = match previous {
-            Some(previous) => self.attenders(previous)?,
-            None => People::default(),
-        };
-        let mut here = People::default();
-        let attended = people(self.tables, self.merged, "attended", self.cell, span)?;
-        for (person, count) in attended.into_iter().enumerate() {
-            if count == 0 {
-                continue;
-            }
-            here.insert(person);
-            cell.participants += 1;
-            cell.participations += u64::from(count);
-            cell.deep += u64::from(count >= self.depth);
-            if before.contains(person) {
-                cell.retained += 1;
-            } else if seen.contains(person) {
-                cell.reactivated += 1;
-            } else {
-                cell.new += 1;
-            }
-        }
-        cell.previous_participants = before.len();
-        cell.lapsed = cell.previous_participants - cell.retained;
-        cell.finish();
-        self.seen = previous.map(|previous| (previous.from, seen));
-        self.read = previous.map(|previous| (previous, before)).into_iter().chain([(span, here)]).collect();
-        Ok(cell)
-    }
-
-    fn add_sums(&self, span: Span, cell: &mut Cell) -> rusqlite::Result<()> {
-        each(self.tables, "sums", self.cell, span, |measure, sum| match Measure::of(measure) {
-            Some(Measure::Registered) => cell.registered += sum,
-            Some(Measure::Excused) => cell.excused += sum,
-            Some(Measure::Missed) => cell.missed += sum,
-            Some(Measure::Headcount) => cell.headcount += sum,
-            Some(Measure::Withdrawn) => cell.withdrawn += sum,
-            Some(Measure::Completed) => cell.completed += sum,
-            // Attendances are counted by person.
-            Some(Measure::Attended) | None => {}
-        })?;
-        for count in people(self.tables, self.merged, "enrolled", self.cell, span)? {
-            cell.enrolments += u64::from(count);
-            cell.enrolled_people += u64::from(count > 0);
-        }
-        Ok(())
-    }
-
-    /// Whoever attended before a day; asked for later and later days it reads only what is between.
-    fn seen_before(&mut self, day: Day) -> rusqlite::Result<People> {
-        let (from, mut seen) = match self.seen.take() {
-            Some((until, seen)) if until <= day => (until, seen),
-            _ => (Span::BEGINNING, People::default()),
-        };
-        let between = self.attenders(Span { from, to: Day(day.0.saturating_sub(1)) })?;
-        seen.insert_all(&between);
-        Ok(seen)
-    }
-
-    fn attenders(&self, span: Span) -> rusqlite::Result<People> {
-        match self.read.iter().find(|(read, _)| *read == span) {
-            Some((_, people)) => Ok(people.clone()),
-            None => attenders(self.tables, self.merged, self.cell, span),
+        let known = groups.last().is_some_and(|(last, ..)| *last == key);
+        if !known && after.is_none_or(|after| key > after) {
+            groups.push((key, name, whole, before));
         }
     }
+    let next = page.cut(&mut groups, |(key, ..)| *key);
+    let mut rows = Vec::with_capacity(groups.len());
+    for (_, group, whole, before) in groups {
+        let span = Span { from: whole.from.max(asked.span.from), to: whole.to.min(asked.span.to) };
+        let previous = if span == whole { Some(before) } else { span.days_before() };
+        let cell = reporter.report(span, previous)?;
+        if cell != Cell::default() {
+            rows.push(NamedCell { group, name: None, cell });
+        }
+    }
+    Ok((rows, next))
 }

@@ -5,9 +5,10 @@ use rusqlite::params;
 use uuid::Uuid;
 
 use super::{
-    Group, Query,
+    answer::Cell,
     cells::{self, Cells},
     gift::{self, Gift},
+    query::{Group, Query},
     year::Years,
 };
 use crate::kit::{Behind, Cause, Page, Tables, ViewError, persons::person_in};
@@ -31,7 +32,7 @@ pub(super) fn behind(
         looked += gifts.len();
         for (id, gift) in &gifts {
             let mut in_cells = Cells::new();
-            cells::add_gift(gift, query, by, years, &mut cells::Cell::default(), &mut in_cells);
+            cells::add_gift(gift, query, by, years, &mut Cell::default(), &mut in_cells);
             if group.map_or(!in_cells.is_empty(), |group| in_cells.contains_key(group)) {
                 found.push(*id);
             }

@@ -4,57 +4,21 @@ use std::collections::BTreeMap;
 
 use domain::Currency;
 use rusqlite::{params, types::Value};
-use schemars::JsonSchema;
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Group, Month, Query, View, ViewRow,
+    answer::{Cell, NamedCell, View, ViewRow},
     gift::{self, Gift},
-    name_of,
+    names::name_of,
+    query::{Group, Query},
     year::Years,
 };
-use crate::kit::{Amounts, Page, Tables, ViewError};
+use crate::kit::{Month, Page, Tables, ViewError};
 
 const DEFINITION: &str = "giving 2: gifts in force, in the month (UTC) in which they came in. A refund counts \
     against the month, donor and funds of its gift, on all its funds alike. Net is received less refunded. A gift \
     to several funds counts once with each of them and once in the totals; what is not allocated has no fund. \
     Merged contacts are one donor. Gifts without a donor count in sums. Soft credits are not added. Currencies are never added up.";
-
-/// Gifts counted together.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
-pub(super) struct Cell {
-    /// How many gifts.
-    gifts: i64,
-    /// What came in.
-    received: Amounts,
-    /// What went back.
-    refunded: Amounts,
-    /// What is kept.
-    net: Amounts,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct NamedCell {
-    /// The year, month, campaign, method or stage, or the id of the donor or fund; empty where gifts have none.
-    group: String,
-    /// What the donor or fund is called.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(flatten)]
-    cell: Cell,
-}
-
-impl Cell {
-    fn add(&mut self, gifts: i64, received: i64, refunded: i64, currency: Currency) {
-        self.gifts += gifts;
-        self.received.add(received, currency);
-        self.net.add(received - refunded, currency);
-        if refunded != 0 {
-            self.refunded.add(refunded, currency);
-        }
-    }
-}
 
 pub(super) fn view(tables: &Tables, query: &Query, page: &Page) -> Result<View, ViewError> {
     let group = query.by.unwrap_or_default();

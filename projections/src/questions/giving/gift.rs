@@ -8,11 +8,8 @@ use domain::{
 use rusqlite::{Row, params};
 use uuid::Uuid;
 
-use super::{
-    Month,
-    year::{YearKind, Years},
-};
-use crate::kit::{ApplyError, Tables};
+use super::year::{YearKind, Years};
+use crate::kit::{ApplyError, Month, Tables};
 
 /// A gift that is in force.
 #[derive(Clone, Debug, PartialEq)]

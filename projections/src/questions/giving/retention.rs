@@ -2,11 +2,15 @@
 
 use domain::{Currency, Money};
 use rusqlite::params;
-use schemars::JsonSchema;
-use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Query, Show, View, ViewRow, gift::blob, name_of, year::Years};
+use super::{
+    answer::{LostDonor, Revenue, TwoYears, View, ViewRow},
+    gift::blob,
+    names::name_of,
+    query::{Query, Show},
+    year::Years,
+};
 use crate::kit::{Amounts, Page, Tables, ViewError, persons::person_in};
 
 const RETENTION: &str = "donor retention 2: a donor of a year has at least one gift in force in it that did not go \
@@ -20,70 +24,6 @@ const LYBUNT: &str = "LYBUNT 2: donors with a gift in force last year and none t
 const SYBUNT: &str = "SYBUNT 2: donors with a gift in force in some earlier year and none this year, those of \
     LYBUNT among them; the amount is what is kept of the gifts of the latest year in which they gave. Merged \
     contacts are one donor. Soft credits do not count.";
-
-/// One year against the year before.
-#[derive(Debug, Default, Serialize, JsonSchema)]
-pub(super) struct TwoYears {
-    /// The year.
-    year: i32,
-    /// Who gave this year: retained, new and reactivated.
-    active: i64,
-    /// Who gave last year.
-    donors_last_year: i64,
-    /// Who gave both years.
-    retained: i64,
-    /// Who gave for the first time.
-    new: i64,
-    /// Who gave before last year, not last year, and again.
-    reactivated: i64,
-    /// Who gave last year and not this year.
-    lapsed: i64,
-    /// Retained ÷ donors last year.
-    retention_rate: Option<f64>,
-    /// Whose first year was last year.
-    first_year_donors: i64,
-    /// How many of them gave again.
-    first_year_retained: i64,
-    /// The one ÷ the other.
-    first_year_rate: Option<f64>,
-    /// Who gave last year and in some year before.
-    repeat_donors: i64,
-    /// How many of them gave again.
-    repeat_retained: i64,
-    /// The one ÷ the other.
-    repeat_rate: Option<f64>,
-    /// How much of the money stayed, for every currency.
-    revenue: Vec<Revenue>,
-}
-
-/// How much of one currency stayed.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Revenue {
-    /// From all donors of last year.
-    last_year: Money,
-    /// From all donors of this year.
-    this_year: Money,
-    /// Last year, from those who gave both years.
-    retained_last_year: Money,
-    /// This year, from those who gave both years.
-    retained_this_year: Money,
-    /// Bloomerang: this year from those who gave both ÷ last year from all.
-    bloomerang_rate: Option<f64>,
-    /// Blackbaud: this year from those who gave both ÷ last year from the same.
-    blackbaud_rate: Option<f64>,
-}
-
-/// A donor who gave once, and not this year.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct LostDonor {
-    donor: Uuid,
-    /// Absent where none was ever given, empty where it was forgotten.
-    name: Option<String>,
-    /// The latest year in which they gave before the one asked for.
-    last_gave: i32,
-    /// What is kept of what they gave in it.
-    amount: Amounts,
-}
 
 pub(super) fn view(tables: &Tables, query: &Query) -> Result<View, ViewError> {
     let rows = Years::of(tables, query.year_kind)?.rows();

@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::{Days, NaiveDate};
 use domain::{Currency, Money};
-use schemars::JsonSchema;
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Query, View, ViewRow,
+    answer::{Rollups, View, ViewRow},
     cells::{donors_after, gifts_of},
     gift::{Gift, blob},
-    name_of,
+    names::name_of,
+    query::Query,
     year::Years,
 };
 use crate::kit::{Month, Page, Tables, ViewError};
@@ -24,41 +23,6 @@ const DEFINITION: &str = "rollups 2: over gifts in force up to the day asked for
     half up to the minor unit. Of years equally good the latest is best. As in NPSP, years donated and the streak \
     are always over all time; the streak counts years on end back from the year of the day, or from the year \
     before where nothing has come in yet.";
-
-/// The rollups of one donor in one currency.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Rollups {
-    donor: Uuid,
-    /// Absent where none was ever given, empty where it was forgotten.
-    name: Option<String>,
-    currency: Currency,
-    /// How many gifts.
-    count: i64,
-    /// What they come to.
-    sum: Money,
-    /// What one comes to on average.
-    average: Option<Money>,
-    /// The largest.
-    largest: Option<Money>,
-    /// The smallest.
-    smallest: Option<Money>,
-    /// The day of the first.
-    first: Option<NaiveDate>,
-    /// The first.
-    first_amount: Option<Money>,
-    /// The day of the last.
-    last: Option<NaiveDate>,
-    /// The last.
-    last_amount: Option<Money>,
-    /// Every year in which something was given, over all time.
-    years_donated: Vec<i32>,
-    /// For how many years on end something was given, over all time.
-    donor_streak: usize,
-    /// The year with the highest sum.
-    best_year: Option<i32>,
-    /// Its sum.
-    best_year_total: Option<Money>,
-}
 
 /// Which gifts are looked at.
 struct Window {

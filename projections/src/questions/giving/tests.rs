@@ -5,10 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use chrono::{DateTime, Datelike as _};
+use chrono::{DateTime, Datelike as _, NaiveDate};
 use domain::{
-    ContactId, Currency, FundId, Keyring, Money,
-    contact::ContactForm,
+    ContactId, Currency, FundId, Keyring, Money, Personal,
+    contact::{ContactEvent, ContactForm},
     gift::{Allocation, GiftCorrection, GiftEvent, SoftCredit},
 };
 use proptest::prelude::*;

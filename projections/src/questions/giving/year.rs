@@ -4,8 +4,7 @@ use rusqlite::params;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Month;
-use crate::kit::{ApplyError, Tables};
+use crate::kit::{ApplyError, Month, Tables};
 
 /// Which years are meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]

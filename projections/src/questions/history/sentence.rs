@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use domain::{
-    Event, EventId, Evidence, Recorded,
+    Event, EventId, Evidence, Personal, Recorded,
     contact::ContactEvent,
     conversation::{ConversationEvent, Direction, Message},
     deal::{DealCorrection, DealEvent},
@@ -19,14 +19,20 @@ use domain::{
 use rusqlite::params;
 use uuid::Uuid;
 
-use super::Said;
 use crate::kit::{
     ApplyError, Tables,
     wording::{amount, moment, plain},
 };
 
+/// What the fold keeps of what happened.
+pub(super) struct Said<'a> {
+    pub(super) what: String,
+    pub(super) detail: Option<&'a Personal<String>>,
+    pub(super) corrects: Option<Uuid>,
+}
+
 impl<'a> Said<'a> {
-    fn with(mut self, detail: Option<&'a domain::Personal<String>>) -> Self {
+    fn with(mut self, detail: Option<&'a Personal<String>>) -> Self {
         self.detail = detail;
         self
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use domain::{
-    Actor, ContactId, Currency, Event, EventId, Keyring, MemberId, Money, Position, ProgramId, Source,
+    Actor, ContactId, Currency, Event, EventId, Keyring, MemberId, Money, Personal, Position, ProgramId,
+    Source,
     contact::{ContactEvent, ContactForm},
     conversation::{Channel, ConversationEvent, Direction, Message},
     deal::{DealCorrection, DealEvent},

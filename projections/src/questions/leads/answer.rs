@@ -2,14 +2,93 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+use domain::lead::DisqualifiedBecause;
 use rusqlite::params;
+use schemars::JsonSchema;
+use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Cell, Group, LeadRow, NamedCell, Query, Status, StatusType, ViewRow, read_lead};
+use super::{
+    fold::read_lead,
+    query::{Group, Query, Show},
+    status::{Status, StatusType},
+};
 use crate::kit::{Month, Page, Period, Tables, ViewError};
 
+/// The leads.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct View {
+    /// Over all rows, this page and others.
+    totals: Cell,
+    /// The cells or the leads.
+    rows: Vec<ViewRow>,
+    /// The cursor of the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+enum ViewRow {
+    Cell(NamedCell),
+    Lead(LeadRow),
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct NamedCell {
+    /// The source, name, status or month; empty where the leads have none.
+    group: String,
+    #[serde(flatten)]
+    cell: Cell,
+}
+
+/// Leads counted together.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub(super) struct Cell {
+    /// How many were captured.
+    pub(super) captured: i64,
+    /// How many of them are open: new, contacted or qualified.
+    pub(super) open: i64,
+    /// How many were won: converted.
+    pub(super) won: i64,
+    /// How many were lost: unqualified or junk.
+    pub(super) lost: i64,
+    /// Converted ÷ captured; absent where none was captured.
+    pub(super) conversion_rate: Option<f64>,
+    /// Mean days from capture to conversion; absent where none was converted.
+    pub(super) days_to_conversion: Option<f64>,
+    #[serde(skip)]
+    pub(super) seconds: i64,
+}
+
+/// One lead behind a cell.
+#[derive(Debug, Serialize, JsonSchema)]
+struct LeadRow {
+    lead: Uuid,
+    status: Status,
+    /// What the status comes to.
+    #[serde(rename = "type")]
+    status_type: StatusType,
+    /// Why it came to nothing.
+    because: Option<DisqualifiedBecause>,
+    source: String,
+    /// The name of the member of staff who has it.
+    owner: Option<String>,
+    contact: Uuid,
+    /// Where the contact is merged with others: the one that all are merged into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    person: Option<Uuid>,
+    /// How much it is worth pursuing, 0 to 100.
+    score: Option<u8>,
+    /// The deal that it became.
+    deal: Option<Uuid>,
+    captured_at: DateTime<Utc>,
+    converted_at: Option<DateTime<Utc>>,
+}
+
 impl Cell {
-    pub(super) fn add(&mut self, other: &Self) {
+    fn add(&mut self, other: &Self) {
         self.captured += other.captured;
         self.open += other.open;
         self.won += other.won;
@@ -19,10 +98,22 @@ impl Cell {
 
     /// Derives the rates from the counts.
     #[expect(clippy::cast_precision_loss, reason = "counts of leads are far below 2^52")]
-    pub(super) fn finish(&mut self) {
+    fn finish(&mut self) {
         self.conversion_rate = (self.captured > 0).then(|| self.won as f64 / self.captured as f64);
         self.days_to_conversion = (self.won > 0).then(|| self.seconds as f64 / self.won as f64 / 86_400.0);
     }
+}
+
+pub(super) fn view(tables: &Tables, query: &Query, page: &Page) -> Result<View, ViewError> {
+    let cells = cells(tables, query)?;
+    let mut totals = Cell::default();
+    for cell in cells.values() {
+        totals.add(cell);
+    }
+    totals.finish();
+    let (rows, next) =
+        if query.show == Show::Leads { leads(tables, query, page)? } else { named(cells, page)? };
+    Ok(View { totals, rows, next })
 }
 
 /// The cells asked for, by the name of their group.
@@ -62,10 +153,7 @@ pub(super) fn cells(tables: &Tables, query: &Query) -> Result<BTreeMap<String, C
     Ok(cells)
 }
 
-pub(super) fn named(
-    cells: BTreeMap<String, Cell>,
-    page: &Page,
-) -> Result<(Vec<ViewRow>, Option<String>), ViewError> {
+fn named(cells: BTreeMap<String, Cell>, page: &Page) -> Result<(Vec<ViewRow>, Option<String>), ViewError> {
     let after: Option<String> = page.after()?;
     let later = cells.into_iter().filter(|(group, _)| after.as_ref().is_none_or(|after| group > after));
     let mut rows: Vec<_> = later.take(page.fetch()).map(|(group, cell)| NamedCell { group, cell }).collect();
@@ -77,11 +165,7 @@ pub(super) fn moments_of(period: Option<Period>) -> (i64, i64) {
     period.map_or((i64::MIN, i64::MAX), |Period { first, last }| (first.begins(), Month(last.0 + 1).begins()))
 }
 
-pub(super) fn leads(
-    tables: &Tables,
-    query: &Query,
-    page: &Page,
-) -> Result<(Vec<ViewRow>, Option<String>), ViewError> {
+fn leads(tables: &Tables, query: &Query, page: &Page) -> Result<(Vec<ViewRow>, Option<String>), ViewError> {
     let after: Option<Uuid> = page.after()?;
     let (from, to) = moments_of(query.captured);
     let sql =

@@ -4,7 +4,11 @@ use domain::{Kind, StreamId};
 use rusqlite::params;
 use uuid::Uuid;
 
-use super::{Group, Query, Status, answer::cells, answer::moments_of};
+use super::{
+    answer::{cells, moments_of},
+    query::{Group, Query},
+    status::Status,
+};
 use crate::kit::{Behind, Cause, Page, Period, Tables, ViewError};
 
 pub(super) fn behind(

@@ -4,7 +4,10 @@ use domain::{Kind, StreamId};
 use rusqlite::params;
 use uuid::Uuid;
 
-use super::{Group, Query, cells, moments_of};
+use super::{
+    answer::{cells, moments_of},
+    query::{Group, Query},
+};
 use crate::kit::{Behind, Cause, Page, Period, Tables, ViewError};
 
 pub(super) fn behind(

@@ -1,0 +1,70 @@
+//! One conversation as a row of an answer.
+
+use chrono::{DateTime, Utc};
+use domain::conversation::Channel;
+use schemars::JsonSchema;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::fold::{Known, NOBODY};
+use crate::kit::{Tables, column::moment};
+
+/// One conversation.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ConversationRow {
+    pub(super) conversation: Uuid,
+    pub(super) contact: Uuid,
+    /// Where the contact is merged with others: the one that all are merged into. Nothing is sent to it: an answer
+    /// goes to the contact that wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) person: Option<Uuid>,
+    pub(super) channel: Channel,
+    /// Whether nothing more is to be done.
+    pub(super) resolved: bool,
+    /// When the first message came in that nobody has answered yet; notes are no answers, and in a resolved
+    /// conversation nobody waits.
+    pub(super) waiting_since: Option<DateTime<Utc>>,
+    /// How many minutes that was before `at`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) waiting_minutes: Option<i64>,
+    /// How many messages, notes included.
+    pub(super) messages: i64,
+    /// When the first message was.
+    pub(super) began_at: DateTime<Utc>,
+    /// When the last message was.
+    pub(super) last_activity: DateTime<Utc>,
+    /// Minutes from the contact's first message to the first answer.
+    pub(super) first_response_minutes: Option<f64>,
+}
+
+pub(super) fn row(
+    tables: &Tables,
+    conversation: Uuid,
+    known: &Known,
+    at: Option<DateTime<Utc>>,
+) -> rusqlite::Result<ConversationRow> {
+    let waiting = Some(known.waiting()).filter(|waiting| *waiting != NOBODY).map(moment);
+    let waited = waiting.zip(at).map(|(since, at)| (at - since).num_minutes());
+    Ok(ConversationRow {
+        conversation,
+        contact: known.contact,
+        person: tables.merged_person(known.contact)?,
+        channel: known.channel,
+        resolved: known.resolved,
+        waiting_since: waiting,
+        waiting_minutes: waited.filter(|minutes| *minutes >= 0),
+        messages: known.messages,
+        began_at: moment(known.began),
+        last_activity: moment(known.last.0),
+        first_response_minutes: known.response.map(minutes),
+    })
+}
+
+pub(super) fn minutes(micros: i64) -> f64 {
+    count_of(micros) / 60_000_000.0
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts, and microseconds of some centuries, are below 2^53")]
+pub(super) const fn count_of(number: i64) -> f64 {
+    number as f64
+}

@@ -1,0 +1,172 @@
+//! One deal as it stands, and the cell that it is counted in.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    Money, Recorded,
+    deal::{DealCorrection, DealEvent},
+};
+use rusqlite::{Row, params};
+use uuid::Uuid;
+
+use crate::kit::{ApplyError, Month, Tables};
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Deal {
+    pub(super) stage: String,
+    pub(super) outcome: &'static str,
+    pub(super) value: Option<Money>,
+    pub(super) owner: Option<Uuid>,
+    pub(super) product: Option<String>,
+    pub(super) contact: Option<Uuid>,
+    pub(super) opened_at: DateTime<Utc>,
+    pub(super) closed_at: Option<DateTime<Utc>>,
+}
+
+/// The deal after an event; none where it counts nowhere.
+pub(super) fn after(deal: Option<Deal>, event: &DealEvent, recorded: &Recorded) -> Option<Deal> {
+    let at = recorded.happened_at();
+    if let DealEvent::Opened { contact, owner, product, value, stage, lead: _ } = event {
+        return Some(Deal {
+            stage: stage.clone(),
+            outcome: "open",
+            value: *value,
+            owner: owner.map(|owner| owner.0),
+            product: product.clone(),
+            contact: contact.map(|contact| contact.0),
+            opened_at: at,
+            closed_at: None,
+        });
+    }
+    let deal = deal?;
+    Some(match event {
+        DealEvent::Opened { .. } => deal,
+        DealEvent::Advanced { stage } => Deal { stage: stage.clone(), ..deal },
+        DealEvent::Reopened { stage } => {
+            Deal { stage: stage.clone(), outcome: "open", closed_at: None, ..deal }
+        }
+        DealEvent::Converted { value } => Deal {
+            stage: "Won".to_owned(),
+            outcome: "won",
+            value: value.or(deal.value),
+            closed_at: Some(at),
+            ..deal
+        },
+        DealEvent::Lost { because: _ } => {
+            Deal { stage: "Lost".to_owned(), outcome: "lost", closed_at: Some(at), ..deal }
+        }
+        DealEvent::Corrected { correction, fact: _ } => corrected(deal, correction),
+        DealEvent::Voided {} => return None,
+    })
+}
+
+fn corrected(deal: Deal, correction: &DealCorrection) -> Deal {
+    let DealCorrection { contact, owner, product, value, opened_at, closed_at } = correction;
+    Deal {
+        contact: contact.map(|contact| contact.0).or(deal.contact),
+        owner: owner.map(|owner| owner.0).or(deal.owner),
+        product: product.clone().or(deal.product),
+        value: value.or(deal.value),
+        opened_at: opened_at.unwrap_or(deal.opened_at),
+        closed_at: closed_at.or(deal.closed_at),
+        ..deal
+    }
+}
+
+/// Replaces one deal, and moves it from its old cell to its new one.
+pub(super) fn change(
+    tables: &Tables,
+    id: Uuid,
+    after: impl FnOnce(Option<Deal>) -> Option<Deal>,
+) -> Result<(), ApplyError> {
+    let before = tables.row(
+        "SELECT stage, outcome, minor, currency, owner, product, contact, opened_at, closed_at FROM deals WHERE deal = ?1",
+        [id],
+        read_deal,
+    )?;
+    let now = after(before.clone());
+    if let Some(before) = &before {
+        count(tables, before, -1)?;
+    }
+    let Some(deal) = now else {
+        tables.execute("DELETE FROM deals WHERE deal = ?1", [id])?;
+        return Ok(());
+    };
+    count(tables, &deal, 1)?;
+    tables.execute(
+        "INSERT OR REPLACE INTO deals VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        params![
+            id,
+            deal.stage,
+            deal.outcome,
+            deal.value.map(|value| value.minor),
+            deal.value.map(|value| value.currency.to_string()),
+            deal.owner,
+            deal.product,
+            deal.contact,
+            deal.opened_at.timestamp_micros(),
+            deal.closed_at.map(|at| at.timestamp_micros()),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Counts a deal into its cell (`sign` 1) or out of it (−1).
+fn count(tables: &Tables, deal: &Deal, sign: i64) -> Result<(), ApplyError> {
+    let won_after =
+        deal.closed_at.filter(|_| deal.outcome == "won").map_or(0, |at| (at - deal.opened_at).num_seconds());
+    // A key without a value is empty, since SQLite holds any two NULLs in a key to be different.
+    let currency = deal.value.map_or(String::new(), |value| value.currency.to_string());
+    let owner = deal.owner.map_or(Vec::new(), |owner| owner.as_bytes().to_vec());
+    let product = deal.product.as_deref().unwrap_or_default();
+    let (opened, closed) =
+        (Month::of(deal.opened_at).0, deal.closed_at.map_or(NOT_CLOSED, |at| Month::of(at).0));
+    let minor = deal.value.map_or(0, |value| value.minor);
+    tables.execute(
+        "INSERT INTO cells VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+         ON CONFLICT DO UPDATE SET deals = deals + excluded.deals, minor = minor + excluded.minor,
+             cycle_seconds = cycle_seconds + excluded.cycle_seconds",
+        params![
+            deal.stage,
+            deal.outcome,
+            currency,
+            owner,
+            product,
+            opened,
+            closed,
+            sign,
+            sign * minor,
+            sign * won_after
+        ],
+    )?;
+    if sign < 0 {
+        tables.execute(
+            "DELETE FROM cells WHERE stage = ?1 AND outcome = ?2 AND currency = ?3 AND owner = ?4 AND product = ?5
+                 AND opened = ?6 AND closed = ?7 AND deals = 0",
+            params![deal.stage, deal.outcome, currency, owner, product, opened, closed],
+        )?;
+    }
+    Ok(())
+}
+
+/// The month of closing of a deal that is open.
+pub(super) const NOT_CLOSED: i32 = i32::MIN;
+
+pub(super) fn read_deal(row: &Row<'_>) -> rusqlite::Result<Deal> {
+    let outcome: String = row.get(1)?;
+    let outcome = ["won", "lost"].into_iter().find(|known| *known == outcome).unwrap_or("open");
+    let moment = |micros: i64| DateTime::from_timestamp_micros(micros).unwrap_or_default();
+    Ok(Deal {
+        stage: row.get(0)?,
+        outcome,
+        value: money(row.get(2)?, row.get(3)?),
+        owner: row.get(4)?,
+        product: row.get(5)?,
+        contact: row.get(6)?,
+        opened_at: moment(row.get(7)?),
+        closed_at: row.get::<_, Option<i64>>(8)?.map(moment),
+    })
+}
+
+fn money(minor: Option<i64>, currency: Option<String>) -> Option<Money> {
+    Some(Money::new(minor?, currency?.parse().ok()?))
+}
