@@ -70,13 +70,14 @@ fn import(map: &str, files: &[&str], money: (&str, &str)) -> Option<Tally> {
         for line in lines {
             let parsed = BatchLine::parse(line.json.as_bytes()).unwrap();
             assert_eq!((parsed.kind, parsed.id, &parsed.body.name), (line.kind, line.id, &line.command));
+            let whole: Value = serde_json::from_str(&line.json).unwrap();
+            let fields = &whole[&line.command];
             if let Some(decode) = decoders.0.get(&line.kind) {
-                let decoded = decode(&line.command, parsed.body.fields.get());
+                let decoded = decode(&line.command, &fields.to_string());
                 assert_eq!(decoded, Ok(()), "{}", line.json);
             }
             let name = format!("{} {}", line.kind, line.command);
             if name == money.0 {
-                let fields: Value = serde_json::from_str(parsed.body.fields.get()).unwrap();
                 tally.minor += fields[money.1]["minor"].as_i64().unwrap();
             }
             if parsed.body.occurred_at.is_none() {

@@ -9,11 +9,13 @@ use rusqlite::{Connection, types::ValueRef};
 use uuid::Uuid;
 
 use crate::{
-    history::History,
-    persons,
-    tables::Tables,
-    testing::{NoKeys, event_id},
-    view::{AnyView, Catalogue},
+    catalogue,
+    kit::{
+        Page, Tables, persons,
+        testing::{NoKeys, event_id},
+        view::AnyView,
+    },
+    questions::history::History,
 };
 
 /// What to do where a snapshot differs.
@@ -141,7 +143,7 @@ fn changes(view: &AnyView, kind: Kind, tag: &str) -> String {
 /// version, unless the rows of the tags that were there change with it.
 #[test]
 fn a_fold_that_changes_has_a_new_version() {
-    for view in Catalogue::whole().0 {
+    for view in catalogue().0 {
         let mut text = String::new();
         for kind in Kind::ALL {
             for tag in kind.tags() {
@@ -167,7 +169,7 @@ fn every_golden_event_stands_in_the_history_of_each_contact_that_it_names() {
             fold(&view, &tables, &event);
             for contact in &event.subjects {
                 let asked = format!("contact={}&order=newest", contact.0);
-                let answer = (view.view)(&tables, &asked, &crate::page::Page::default()).unwrap();
+                let answer = (view.view)(&tables, &asked, &Page::default()).unwrap();
                 let answer: serde_json::Value =
                     serde_json::from_str(&answer.expect("somebody with a history")).unwrap();
                 let first = &answer["rows"][0];

@@ -16,7 +16,7 @@ use domain::{
     fund::FundEvent,
 };
 use futures::{TryStreamExt, stream::FuturesUnordered};
-use store::{DataFolder, EmbeddedStore, Options};
+use store::{DataFolder, EmbeddedStore, Log as _, Options};
 use uuid::Uuid;
 
 const STREAMS: u64 = 88_000;
