@@ -1,6 +1,27 @@
 //! An import: the rows of the files, one after the other, each with the commands that it asks for or the reason
 //! why it cannot be used.
 
+mod assignment;
+mod error;
+mod ids;
+mod line;
+mod lookup;
+mod once;
+mod original;
+mod reject;
+mod rejects;
+mod row;
+mod source_file;
+#[cfg(test)]
+mod tests;
+
+pub use error::ImportError;
+pub use ids::Ids;
+pub use line::ImportLine;
+pub use original::Original;
+pub use reject::Reject;
+pub use rejects::{RejectedFile, Rejects};
+
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
@@ -9,18 +30,16 @@ use std::{
 
 use uuid::Uuid;
 
-use crate::{
+use self::{
     assignment::assign,
-    csv::{Flaw, RECORD_LIMIT, Record},
-    error::ImportError,
-    ids::Ids,
-    line::ImportLine,
-    lookup::{self, Lookup},
-    map::Map,
-    once::{self, Once},
-    rejects::Rejects,
+    lookup::Lookup,
+    once::Once,
     row::{AskedFor, RowReader},
     source_file::{FileRecords, SourceFile},
+};
+use crate::{
+    formats::csv::{Flaw, RECORD_LIMIT, Record},
+    maps::Map,
 };
 
 /// An import that is under way. It reads as it is iterated, and holds one row at a time.
@@ -51,46 +70,6 @@ pub struct Row {
     pub outcome: Result<Vec<ImportLine>, Reject>,
     /// How many commands were left out because the person was erased.
     pub left_out: usize,
-}
-
-/// A row as it stands in its file.
-#[derive(Clone, Debug)]
-pub struct Original {
-    pub(crate) file_index: usize,
-    pub(crate) record: Record,
-    file: Arc<str>,
-}
-
-/// Why a row was not imported, or not in whole. Its value may be personal: it belongs into the file of rejects
-/// and nowhere else; the reason never repeats it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
-pub struct Reject {
-    /// The column at fault, where one is.
-    pub column: Option<String>,
-    /// What stands there.
-    pub value: Option<String>,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-impl Reject {
-    /// The reject of a row one of whose commands was refused; the reason is the message of the answer.
-    pub fn refused(reason: impl Into<String>) -> Self {
-        Self { column: None, value: None, reason: reason.into() }
-    }
-}
-
-impl Original {
-    /// The name of the file, without its folders.
-    pub fn file(&self) -> &str {
-        &self.file
-    }
-
-    /// The line on which the row begins, from 1.
-    pub const fn line(&self) -> u64 {
-        self.record.line
-    }
 }
 
 impl Import {

@@ -3,32 +3,15 @@
 //! A [`Map`] says how a kind of file becomes commands. An [`Import`] reads the files with it, row by row, and
 //! gives the lines of a batch; [`Rejects`] keeps the rows that did not get in. [`Ids`] makes sure that a row
 //! imported again meets what it made. Nothing here talks to the network or to the log.
+//!
+//! `import` joins files and maps; `maps` knows no file, only what formats there are; `formats` knows bytes alone.
+//! The `demo` stands apart: its lines come from no file.
 
-mod assignment;
-mod column;
-mod compile;
-mod csv;
-mod date;
 mod demo;
-mod error;
-mod ids;
+mod formats;
 mod import;
-#[cfg(test)]
-mod import_tests;
-mod line;
-mod lookup;
-mod map;
-mod map_file;
-mod number;
-mod once;
-mod rejects;
-mod row;
-mod source_file;
+mod maps;
 
 pub use demo::{Campus, Demo};
-pub use error::ImportError;
-pub use ids::Ids;
-pub use import::{Import, Original, Reject, Row};
-pub use line::ImportLine;
-pub use map::{Map, MapError};
-pub use rejects::{RejectedFile, Rejects};
+pub use import::{Ids, Import, ImportError, ImportLine, Original, Reject, RejectedFile, Rejects, Row};
+pub use maps::{Map, MapError};

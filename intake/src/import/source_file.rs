@@ -6,11 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::error::ImportError;
 use crate::{
-    column::Origin,
-    csv::{Record, Records},
-    error::ImportError,
-    map::{Map, Table},
+    formats::csv::{Record, Records},
+    maps::{
+        column::Origin,
+        map::{Map, Table},
+    },
 };
 
 /// The reader of one file.

@@ -6,15 +6,20 @@ use chrono_tz::Tz;
 use serde_json::{Map as Object, Value as Json, json};
 use uuid::Uuid;
 
-use crate::{
-    column::{Column, CurrencyOf, Origin, Piece, Reading, Value, rfc3339},
-    csv::Record,
-    date::{self, When},
+use super::{
     ids::Ids,
-    import::Reject,
     lookup::{self, Found, Lookup},
-    map::{CommandRule, Condition, Field, Reference, Table, Test},
+    reject::Reject,
     source_file::SourceFile,
+};
+use crate::{
+    formats::csv::Record,
+    maps::{
+        column::{Column, CurrencyOf, Origin, Piece, Reading, Value, rfc3339},
+        date::{self, When},
+        map::{CommandRule, Condition, Field, Reference, Table, Test},
+        number,
+    },
 };
 
 /// A row while its commands are made.
@@ -253,7 +258,7 @@ impl<'a> RowReader<'a> {
         let mut when = when;
         if let Some(days) = column.plus_days {
             let Some(text) = self.text(days)? else { return Ok(None) };
-            let number = crate::number::integer(&text).ok().and_then(|digits| digits.parse::<i64>().ok());
+            let number = number::integer(&text).ok().and_then(|digits| digits.parse::<i64>().ok());
             let shifted = number.and_then(|number| when.plus_days(number));
             when = shifted.ok_or_else(|| self.blame(days, "is not a number of days that leads to a date"))?;
         }

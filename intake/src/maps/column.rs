@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use domain::{Currency, Money};
 use serde_json::{Value as Json, json};
 
-use crate::{date, number};
+use super::{date, number};
 
 /// One column of a table.
 #[derive(Clone, Debug)]

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{
+use super::error::ImportError;
+use crate::maps::{
     column::Origin,
-    error::ImportError,
     map::{Map, Table},
 };
 

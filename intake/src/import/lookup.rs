@@ -5,11 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::{error::ImportError, source_file::SourceFile};
 use crate::{
-    csv::Record,
-    error::ImportError,
-    map::{LookupRule, Map},
-    source_file::SourceFile,
+    formats::csv::Record,
+    maps::map::{LookupRule, Map},
 };
 
 /// How many bytes all companion files together may take.

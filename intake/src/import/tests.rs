@@ -9,7 +9,8 @@ use std::{
 use commands::BatchLine;
 use tempfile::TempDir;
 
-use crate::{Ids, Import, ImportError, Map, Reject, csv::RECORD_LIMIT};
+use super::{Ids, Import, ImportError, Reject};
+use crate::{formats::csv::RECORD_LIMIT, maps::Map};
 
 /// A folder with files in it.
 fn folder(files: &[(&str, &str)]) -> TempDir {

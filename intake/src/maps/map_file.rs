@@ -8,6 +8,8 @@ use serde::{
     de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
+use crate::formats::Format;
+
 /// The whole file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,13 +34,6 @@ pub(crate) struct MapFile {
 
 fn only_blank() -> Vec<String> {
     vec![String::new()]
-}
-
-/// The formats that a map can be for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Format {
-    Csv,
 }
 
 /// One file.

@@ -8,12 +8,13 @@ use std::{
     sync::Arc,
 };
 
-use crate::{
+use super::{
     assignment::original_name,
-    csv::{Flaw, write_record},
-    import::{Original, Reject},
+    original::Original,
+    reject::Reject,
     source_file::{REPORT_COLUMNS, SourceFile},
 };
+use crate::formats::csv::{Flaw, write_record};
 
 /// The files of rejects of one import: for `a.csv` it is `a.rejects.csv`, or `a.rejects-2.csv` where that exists
 /// already, because somebody may be mending it. Each has the columns of the original and five more that say where
