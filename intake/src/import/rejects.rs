@@ -126,7 +126,7 @@ fn write_row(source: &SourceFile, original: &Original, reject: &Reject, out: &mu
     let value = |position: usize| record.get(position).filter(|_| known).unwrap_or_default();
     let columns = (0..source.header.len()).filter(|position| !source.is_report(*position)).map(value);
     let line = record.line.to_string();
-    let report = [
+    let report: [&[u8]; REPORT_COLUMNS.len()] = [
         source.name.as_bytes(),
         line.as_bytes(),
         reject.column.as_deref().unwrap_or_default().as_bytes(),

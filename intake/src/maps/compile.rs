@@ -287,10 +287,10 @@ impl Compiler {
 
     fn command(&mut self, table: usize, key: &str, file: &CommandFile) -> Result<CommandRule, MapError> {
         let on = self.reference(table, &format!("{key}.on"), &file.on)?;
-        let known = self.commands.get(&on.kind).copied();
-        if let Some((known, _)) = known
-            && !known.contains(&file.command.as_str())
-        {
+        let Some((known, understood)) = self.commands.get(&on.kind).copied() else {
+            return wrong(format!("{key}.on"), format!("is about a {}, which takes no commands", on.kind));
+        };
+        if !known.contains(&file.command.as_str()) {
             let message = format!("is no command of {}: expected one of {}", on.kind, known.join(", "));
             return wrong(format!("{key}.command"), message);
         }
@@ -301,7 +301,7 @@ impl Compiler {
         Ok(CommandRule {
             on,
             command: file.command.clone(),
-            understood: known.map_or(|_| true, |(_, understood)| understood),
+            understood,
             fields: self.fields(table, &format!("{key}.fields"), &file.fields)?,
             occurred_at: file.occurred_at.as_ref().map(|column| self.index(table, column)),
             when,

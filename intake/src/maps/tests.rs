@@ -3,6 +3,18 @@
 use super::Map;
 
 #[test]
+fn every_map_in_the_folder_of_maps_ships_with_rapport() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/maps");
+    for file in std::fs::read_dir(folder).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        assert!(
+            name.strip_suffix(".toml").is_some_and(|name| Map::text(name).is_some()),
+            "maps/{name} is read by nobody: add its line to BUILT_IN in src/maps/built_in.rs"
+        );
+    }
+}
+
+#[test]
 fn every_built_in_map_can_be_used_and_bears_its_name() {
     for name in Map::names() {
         let map = Map::named(name).unwrap();
