@@ -30,6 +30,7 @@ mod rebuilt_equals_live;
 mod repair;
 mod store;
 mod story;
+mod structure;
 mod tidiness;
 mod unmerged_equals_never_merged;
 #[cfg(not(feature = "kurrentdb"))]

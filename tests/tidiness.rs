@@ -1,10 +1,14 @@
 //! The invariants of the structure, as far as they can be read from the files.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
+
+use domain::Kind;
+
+use crate::structure::Structure;
 
 const OURS: &[&str] = &["domain", "commands", "store", "projections", "ledger", "intake", "api", "tests"];
 
@@ -61,6 +65,61 @@ fn the_rooms_know_only_those_below_them() {
     assert_eq!(ours("ledger"), ["domain"]);
     assert_eq!(ours("intake"), ["domain", "commands"]);
     assert!(!ours("api").contains(&"tests"));
+}
+
+/// The rooms of every crate, from the top to the bottom: those to the left may know those to the right of them, but
+/// not those beside them (`,`), and a line (`;`) nothing of another. Without rooms, where all files are one room.
+const ROOMS: &[(&str, &str)] = &[
+    ("domain", ""),
+    ("commands", ""),
+    ("store", ""),
+    ("projections", ""),
+    ("ledger", ""),
+    ("intake", "lib > demo; lib > import > maps > formats"),
+    ("api", ""),
+];
+
+/// The circle that is allowed, with the files of all kinds: `Event` is the sum of the kinds, each kind says that it
+/// is one of it, and what is personal or recorded of any kind is told by its events.
+const SUM_OF_KINDS: &[&str] = &["event", "ids", "personal", "recorded"];
+
+/// The structure of a crate, as its files tell it.
+fn structure(member: &str) -> Structure {
+    let source = root().join(member).join("src");
+    let texts: BTreeMap<String, String> = files(&format!("{member}/src"), &["rs"])
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(&source).unwrap().to_string_lossy().replace('\\', "/");
+            (name, fs::read_to_string(path).unwrap())
+        })
+        .collect();
+    Structure::of(member, &texts)
+}
+
+#[test]
+fn no_files_of_a_crate_run_in_a_circle() {
+    let mut circles = Vec::new();
+    for member in OURS.iter().filter(|member| **member != "tests") {
+        let mut excepted = Vec::new();
+        if *member == "domain" {
+            let kinds = Kind::ALL.iter().map(|kind| kind.word());
+            excepted = kinds.chain(SUM_OF_KINDS.iter().copied()).map(|name| format!("{name}.rs")).collect();
+        }
+        circles.extend(structure(member).circles(&excepted));
+    }
+    assert!(circles.is_empty(), "{}", circles.join("\n"));
+}
+
+#[test]
+fn no_arrow_within_a_crate_runs_up() {
+    let mut complaints = Vec::new();
+    for member in OURS.iter().filter(|member| **member != "tests") {
+        match ROOMS.iter().find(|(crate_name, _)| crate_name == member) {
+            Some((_, order)) => complaints.extend(structure(member).against(order)),
+            None => complaints.push(format!("{member} is not in ROOMS: write the order of its rooms there")),
+        }
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
 #[test]
