@@ -131,7 +131,7 @@ impl Victim {
         let giving = client.ask(&Ask::get(format!("/views/giving?after={after}"))).unwrap().good().json();
         assert_eq!(giving["totals"]["gifts"], self.sums.gifts.len());
         assert_eq!(minor(&giving["totals"]["received"]), self.sums.gifts.values().sum::<i64>());
-        let checked = client.ask(&Ask::post("/upkeep/check", &json!({}))).unwrap().good();
+        let checked = client.ask(&Ask::post("/admin/check", &json!({}))).unwrap().good();
         let last = checked.lines().pop().unwrap();
         assert_eq!((&last["done"], &last["sound"]), (&json!(true), &json!(true)), "{last}");
         served
@@ -259,7 +259,7 @@ fn a_rebuild_that_is_killed_leaves_every_view_as_it_was() {
         } else {
             let served = Served::start(victim.path());
             let mut client = victim.connect(&served);
-            let rebuild = std::thread::spawn(move || client.ask(&Ask::post("/upkeep/rebuild", &json!({}))));
+            let rebuild = std::thread::spawn(move || client.ask(&Ask::post("/admin/rebuild", &json!({}))));
             std::thread::sleep(moment / 2);
             served.kill();
             let _ = rebuild.join().unwrap();
@@ -336,7 +336,7 @@ fn what_was_acknowledged_under_load_is_there_after_a_kill_and_what_was_refused_i
         // Verified before anything opens it again, and so past every checkpoint that was signed.
         assert!(printed(victim.path(), &["verify"]).starts_with("PROVEN"));
         served = victim.audit();
-        victim.connect(&served).ask(&Ask::new("POST", "/upkeep/checkpoint", "")).unwrap().good();
+        victim.connect(&served).ask(&Ask::new("POST", "/admin/checkpoint", "")).unwrap().good();
         let mut told = told.lock().unwrap();
         check_told(&victim.sums, &told);
         let mut client = victim.connect(&served);

@@ -91,7 +91,7 @@ fn wrong() -> Vec<(&'static str, Ask)> {
         ("a position beyond all", get("/events?from=18446744073709551615")),
         ("an unknown route", get("/horoscope")),
         ("a wrong method", Ask::new("PUT", "/views", "")),
-        ("a rebuild of nothing", Ask::post("/upkeep/rebuild", &json!({ "views": ["horoscope"] }))),
+        ("a rebuild of nothing", Ask::post("/admin/rebuild", &json!({ "views": ["horoscope"] }))),
         ("an unknown role", Ask::post("/tokens", &json!({ "name": "ann", "role": "king" }))),
         ("a name with a line break", Ask::post("/tokens", &json!({ "name": "a\nb", "role": "staff" }))),
         ("a token that nobody has", Ask::new("DELETE", "/tokens/nobody", "")),
@@ -129,6 +129,24 @@ async fn who_is_not_allowed_in_is_told_how_to_get_in() {
     let person = Ask::get("/docs").header("accept", "text/html,*/*;q=0.8");
     let person = send(&house.router, &person).await.unwrap();
     assert_eq!((person.status, person.headers["location"].as_str()), (303, "/session"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_has_a_new_name_says_where_it_has_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path()).await;
+    for name in ["rebuild", "check", "checkpoint", "keys", "backup"] {
+        let old = Ask::new("POST", format!("/upkeep/{name}?views=a%20b"), "{}");
+        let gone = send(&house.router, &old).await.unwrap();
+        let new = format!("/admin/{name}?views=a%20b");
+        assert_eq!((gone.status, gone.headers["location"].as_str()), (308, new.as_str()));
+        let there = send(&house.router, &Ask::new("POST", new, "{}")).await.unwrap();
+        assert_eq!(there.status, 401, "{name}: the new address asks who is calling");
+    }
+    let gone = send(&house.router, &Ask::new("POST", "/upkeep/checkpoint", "")).await.unwrap();
+    assert_eq!(gone.headers["location"], "/admin/checkpoint");
+    house.ask(Ask::new("POST", gone.headers["location"].as_str(), "")).await.good();
+    assert_eq!(send(&house.router, &Ask::new("POST", "/upkeep/rest", "")).await.unwrap().status, 404);
 }
 
 /// A problem as RFC 9457 writes it.

@@ -88,7 +88,7 @@ async fn grow(house: &House, events: u64) {
     let lines: String = (begin..events).map(line).collect();
     let reply = house.ask(Ask::new("POST", "/commands", lines)).await.good();
     assert!(reply.lines().iter().all(|line| line["status"] == 200), "{}", reply.text());
-    house.ask(Ask::new("POST", "/upkeep/checkpoint", "")).await.good();
+    house.ask(Ask::new("POST", "/admin/checkpoint", "")).await.good();
     assert_eq!(house.head().0, events);
 }
 
@@ -161,7 +161,7 @@ async fn what_cannot_be_proven_is_answered_with_what_to_do() {
     }
     let many = json!({ "positions": vec![1; 1_001] });
     assert_eq!(house.ask(Ask::post("/ledger/proofs", &many)).await.status, 400);
-    let signed = house.ask(Ask::new("POST", "/upkeep/checkpoint", "")).await.good();
+    let signed = house.ask(Ask::new("POST", "/admin/checkpoint", "")).await.good();
     assert_eq!(signed.text().lines().nth(1), Some("301"));
     house.ask(Ask::get("/ledger/inclusion?position=301")).await.good();
 }
@@ -264,7 +264,7 @@ async fn a_log_from_before_there_were_ledgers_gets_one_and_no_log_gets_a_second(
     std::fs::remove_file(folder.join("ledger-signing.key")).unwrap();
     std::fs::write(folder.join("format.json"), json!({ "format": 1, "log": log }).to_string()).unwrap();
     let house = House::open(&folder).await;
-    let note = house.ask(Ask::new("POST", "/upkeep/checkpoint", "")).await.good().text();
+    let note = house.ask(Ask::new("POST", "/admin/checkpoint", "")).await.good().text();
     assert_eq!(note.lines().nth(1), Some("30"));
     house.close().await;
     assert!(printed(&folder, &["verify"]).starts_with("PROVEN: the first 30 events"));

@@ -1,14 +1,12 @@
-//! THE DOORS: HTTP, the pages, and the command line, and the wiring behind them. No kind and no view is named
-//! here outside the pages; they come from the registries.
+//! THE DOORS: HTTP and the command line, and behind them the application that both share. No kind and no view is named
+//! in HTTP; they come from the registries.
+//!
+//! `command_line` > `client`, `server` > `http` > `application`: nothing below knows what is above it.
 
-mod clock;
+pub mod application;
+pub mod client;
 pub mod command_line;
-pub mod door;
 pub mod http;
-pub mod rapport;
 pub mod server;
-pub mod tokens;
-mod whole_file;
-pub mod witness;
 
-pub use rapport::Rapport;
+pub use application::{Rapport, rapport, tokens, witness};

@@ -24,18 +24,20 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    application::Rapport,
     http::{self, Trust},
-    rapport::Rapport,
 };
 
 /// The socket's name in the data folder.
 pub const SOCKET: &str = "rapport.sock";
 /// How many connections may be open.
-const CONNECTIONS: usize = 4_096;
+const CONNECTIONS_MAX: usize = 4_096;
 /// How long a client may take to send the head of a request.
-const HEAD_PATIENCE: Duration = Duration::from_secs(15);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long requests that are under way may take to end when the server does.
-const FAREWELL: Duration = Duration::from_secs(10);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long accepting rests after it has failed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A server that accepts connections.
 pub struct Server {
@@ -69,7 +71,7 @@ impl Server {
     pub async fn run(self, ending: CancellationToken) -> anyhow::Result<()> {
         let public = http::router(Arc::clone(&self.rapport), Trust::Tokens, ending.clone());
         let local = http::router(Arc::clone(&self.rapport), Trust::Socket, ending.clone());
-        let connections = Arc::new(Semaphore::new(CONNECTIONS));
+        let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let graceful = GracefulShutdown::new();
         loop {
             let (routes, permit, stream): (&Router, Option<OwnedSemaphorePermit>, Box<dyn Connection>) = tokio::select! {
@@ -97,7 +99,7 @@ impl Server {
             };
             // HTTP/1 only: there the time for the first head begins with the connection, also where nothing is sent.
             let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-            builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE);
+            builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
             let service = TowerToHyperService::new(routes.clone());
             let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
             let watched = graceful.watch(connection);
@@ -110,7 +112,7 @@ impl Server {
         }
         drop(self.tcp);
         let _ = fs::remove_file(&self.socket_path);
-        if tokio::time::timeout(FAREWELL, graceful.shutdown()).await.is_err() {
+        if tokio::time::timeout(SHUTDOWN_TIMEOUT, graceful.shutdown()).await.is_err() {
             tracing::warn!("some requests did not end in time");
         }
         self.rapport.views.close();
@@ -127,7 +129,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
 /// When no connection can be accepted (too many open files, say), trying at once again helps nobody.
 async fn rest(error: &std::io::Error) {
     tracing::warn!(%error, "a connection could not be accepted");
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
 /// The socket is made beside its place, restricted, and only then put there: nobody finds it open to all.

@@ -125,7 +125,7 @@ pub fn history(report: &mut Report, runtime: &Runtime, folder: &Path, is_large: 
     report.heading("One contact's history with proofs");
     let mut took: Vec<Duration> = runtime.block_on(async {
         let mut client = Client::connect(served.address, &served.token).await;
-        let (status, _) = client.post("/upkeep/checkpoint", String::new(), None).await;
+        let (status, _) = client.post("/admin/checkpoint", String::new(), None).await;
         assert!(status.is_success());
         let mut took = Vec::new();
         for _ in 0..if quick { 20 } else { 100 } {

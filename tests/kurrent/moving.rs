@@ -35,7 +35,7 @@ async fn campus() -> (TempDir, u64) {
             .await;
     }
     house.command(Kind::Contact, id(Kind::Contact, 1), json!({ "erase": { "ground": "request" } })).await;
-    house.ask(Ask::new("POST", "/upkeep/checkpoint", "")).await.good();
+    house.ask(Ask::new("POST", "/admin/checkpoint", "")).await.good();
     let events = house.head().0;
     house.close().await;
     (place, events)
@@ -117,7 +117,7 @@ async fn a_log_moves_into_a_cluster_and_back_and_stays_the_same() {
         let mut there = Client::connect(there.address, token.trim()).unwrap();
         let here = Served::start(old.path());
         let mut here = Client::connect(here.address, &old_token).unwrap();
-        there.ask(&Ask::new("POST", "/upkeep/checkpoint", "")).unwrap().good();
+        there.ask(&Ask::new("POST", "/admin/checkpoint", "")).unwrap().good();
         let both =
             |path: &&str| (ask(&mut here, path)["rows"].clone(), ask(&mut there, path)["rows"].clone());
         QUESTIONS.iter().map(both).unzip::<_, _, Vec<_>, Vec<_>>()

@@ -167,7 +167,7 @@ fn check_node(club: &Club, served: &Served, told: &Told) {
     let received: i64 =
         giving["totals"]["received"].as_array().unwrap().iter().filter_map(|it| it["minor"].as_i64()).sum();
     assert_eq!(received, sums.gifts.values().sum::<i64>());
-    let checked = client.ask(&Ask::post("/upkeep/check", &json!({}))).unwrap().good();
+    let checked = client.ask(&Ask::post("/admin/check", &json!({}))).unwrap().good();
     let last = checked.lines().pop().unwrap();
     assert_eq!((&last["done"], &last["sound"]), (&json!(true), &json!(true)), "{last}");
 }
@@ -177,7 +177,7 @@ fn check_agreement(club: &Club, nodes: &[Served]) {
     let mut notes = Vec::new();
     for served in nodes {
         let mut client = club.connect(served);
-        client.ask(&Ask::new("POST", "/upkeep/checkpoint", "")).unwrap().good();
+        client.ask(&Ask::new("POST", "/admin/checkpoint", "")).unwrap().good();
         let note = client.ask(&Ask::get("/ledger/checkpoint")).unwrap().good().text();
         notes.push(note.lines().take(3).map(str::to_owned).collect::<Vec<_>>());
     }
@@ -290,12 +290,12 @@ fn a_node_that_reads_another_log_is_an_alarm() {
         let receive = json!({ "receive": { "amount": { "minor": 700, "currency": "USD" } } });
         client.ask(&Ask::command(Kind::Gift, id(Kind::Gift, number), &receive)).unwrap().good();
     }
-    client.ask(&Ask::new("POST", "/upkeep/checkpoint", "")).unwrap().good();
+    client.ask(&Ask::new("POST", "/admin/checkpoint", "")).unwrap().good();
     // Somebody alters an event where it is stored, after the first node has read it and before the second does.
     club.servers.faults().alter("gift.received", r#"{"amount":{"minor":7000,"currency":"USD"}}"#);
     let second = club.start(1);
     let mut other = club.connect(&second);
-    other.ask(&Ask::new("POST", "/upkeep/checkpoint", "")).unwrap().good();
+    other.ask(&Ask::new("POST", "/admin/checkpoint", "")).unwrap().good();
     for client in [&mut client, &mut other] {
         let disagrees =
             |reply: &Reply| reply.json()["disagreeing"].as_array().is_some_and(|nodes| nodes.len() == 1);

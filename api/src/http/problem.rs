@@ -10,9 +10,12 @@ use axum::{
 };
 use commands::{CommandError, Malformed};
 use domain::{AppendError, Role};
+use ledger::LedgerError;
 use projections::{AskError, ViewError};
 use schemars::JsonSchema;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
+
+use crate::application::{self, tokens::TokenError};
 
 /// What went wrong.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -77,26 +80,6 @@ impl Problem {
     }
 }
 
-/// Reads a body in JSON, naming the field at fault.
-pub(super) fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let read = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        Problem::malformed(error.into_inner().to_string()).at((path != ".").then_some(path))
-    })?;
-    deserializer.end().map_err(|error| Problem::malformed(error.to_string()))?;
-    Ok(read)
-}
-
-/// Reads the parameters of a query, naming the one at fault.
-pub(super) fn read_query<T: DeserializeOwned>(query: Option<&str>) -> Result<T, Problem> {
-    let pairs = serde_html_form::Deserializer::from_bytes(query.unwrap_or_default().as_bytes());
-    serde_path_to_error::deserialize(pairs).map_err(|error| {
-        let path = error.path().to_string();
-        Problem::malformed(error.into_inner().to_string()).at((path != ".").then_some(path))
-    })
-}
-
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -110,6 +93,24 @@ impl IntoResponse for Problem {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"rapport\""));
         }
         response
+    }
+}
+
+impl From<application::Error> for Problem {
+    fn from(error: application::Error) -> Self {
+        match error {
+            application::Error::Malformed { detail, field } => {
+                Self::malformed(detail).at(field.map(str::to_owned))
+            }
+            application::Error::NotFound(detail) => Self::not_found(detail),
+            application::Error::Forbidden { role, allowed } => Self::forbidden(role, allowed),
+            application::Error::Unavailable(detail) => Self::unavailable(detail),
+            application::Error::Read(error) => Self::unavailable(error.to_string()),
+            application::Error::Command(error) => error.into(),
+            application::Error::Ask(error) => error.into(),
+            application::Error::Token(error) => error.into(),
+            application::Error::Ledger(error) => error.into(),
+        }
     }
 }
 
@@ -178,6 +179,34 @@ impl From<AskError> for Problem {
             AskError::View(ViewError::Tables(_)) | AskError::Log(_) | AskError::File(_) | AskError::Busy => {
                 Self::unavailable(detail)
             }
+        }
+    }
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        let detail = error.to_string();
+        match error {
+            TokenError::Unknown(_) => Self::not_found(detail),
+            TokenError::Taken(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "token/taken", "A rule says no", detail)
+            }
+            TokenError::BadName => Self::malformed(detail).at(Some("name".to_owned())),
+            TokenError::TooMany | TokenError::Shared(_) | TokenError::Io(_) | TokenError::Malformed(_) => {
+                Self::unavailable(detail)
+            }
+        }
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::NotCovered { .. } => {
+                let detail = format!("{error}; POST /admin/checkpoint signs what has been recorded since");
+                Self::new(StatusCode::CONFLICT, "not-covered", "No checkpoint covers that", detail)
+            }
+            error => Self::unavailable(error.to_string()),
         }
     }
 }

@@ -1,0 +1,149 @@
+//! The certificate of an erasure. It is looked up in the files, not claimed.
+
+use std::time::Duration;
+
+use domain::{ContactId, EventId, Forgotten, Kind, Position, Recorded, Role, StreamId};
+use projections::Left;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{caller::Caller, error::Error, rapport::Rapport};
+
+/// Who may see it.
+pub const READERS: &[Role] = &[Role::Admin, Role::Auditor];
+/// How many events of a stream are read at a time.
+const EVENTS_PER_READ: usize = 1_000;
+/// How often, and how long apart, it is looked again where readers are still in the way.
+const LOOKS_MAX: usize = 40;
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// What is left of somebody who was erased.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Certificate {
+    /// Who was erased.
+    contact: ContactId,
+    /// Whether nothing is left in any file of the data folder.
+    complete: bool,
+    /// What is still to be done, in sentences.
+    still_to_do: Vec<String>,
+    /// The event of the erasure.
+    event: EventId,
+    /// Its place in the log.
+    position: Position,
+    /// Its fields: the ground.
+    fields: Value,
+    /// Who erased.
+    by: String,
+    /// When.
+    erased_at: chrono::DateTime<chrono::Utc>,
+    /// The keys.
+    keys: KeysLeft,
+    /// The views.
+    #[serde(flatten)]
+    left: Left,
+}
+
+/// How it stands with the keys.
+#[derive(Debug, Serialize, JsonSchema)]
+struct KeysLeft {
+    /// How many keys of the contact still open something.
+    living: u64,
+    /// In which epoch they were destroyed.
+    destroyed_in: Option<u32>,
+    /// The epochs whose keys exist in the data folder.
+    epochs: Vec<u32>,
+    /// Whether a copy of the keys that was made before the erasure is useless without a copy of an epoch key.
+    older_copies_are_useless: bool,
+}
+
+/// Looks into every file and says what it found.
+pub async fn certificate(
+    rapport: &Rapport,
+    caller: &Caller,
+    contact: ContactId,
+) -> Result<Certificate, Error> {
+    caller.must_be(READERS)?;
+    let erasure = find(rapport, contact).await?;
+    let mut left = look(rapport, contact, erasure.position).await?;
+    for _ in 0..LOOKS_MAX {
+        if left.is_nothing() {
+            break;
+        }
+        tokio::time::sleep(LOOK_INTERVAL).await;
+        left = look(rapport, contact, erasure.position).await?;
+    }
+    let keys = keys(rapport, contact)?;
+    let fields = erasure.event.encode().ok().and_then(|(_, fields)| serde_json::from_str(&fields).ok());
+    let still_to_do = still_to_do(&keys, &left);
+    Ok(Certificate {
+        contact,
+        complete: still_to_do.is_empty(),
+        still_to_do,
+        event: erasure.id,
+        position: erasure.position,
+        fields: fields.unwrap_or_default(),
+        by: erasure.by.to_string(),
+        erased_at: erasure.recorded_at,
+        keys,
+        left,
+    })
+}
+
+/// The event that erased a contact.
+async fn find(rapport: &Rapport, contact: ContactId) -> Result<Recorded, Error> {
+    let (stream, mut after) = (StreamId::new(Kind::Contact, contact.0), 0);
+    loop {
+        let events = rapport.store.read_stream(stream, after, EVENTS_PER_READ).await;
+        let events = events?;
+        let Some(last) = events.last() else {
+            return Err(Error::NotFound("nobody with this id was erased".to_owned()));
+        };
+        after = last.revision;
+        let erases = |recorded: &Recorded| recorded.forgets() == Some(Forgotten::Contact(contact));
+        if let Some(erasure) = events.into_iter().find(erases) {
+            return Ok(erasure);
+        }
+    }
+}
+
+async fn look(rapport: &Rapport, contact: ContactId, erased_at: Position) -> Result<Left, Error> {
+    let left = rapport.views.left(contact, erased_at).await;
+    left.map_err(Error::unavailable)
+}
+
+fn keys(rapport: &Rapport, contact: ContactId) -> Result<KeysLeft, Error> {
+    let state = rapport.log.keys().state_of(contact);
+    let state = state.map_err(Error::unavailable)?;
+    let older_copies_are_useless =
+        state.destroyed_in.is_some_and(|epoch| state.epochs.iter().all(|living| *living > epoch));
+    Ok(KeysLeft {
+        living: state.living,
+        destroyed_in: state.destroyed_in,
+        epochs: state.epochs,
+        older_copies_are_useless,
+    })
+}
+
+fn still_to_do(keys: &KeysLeft, left: &Left) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if keys.living > 0 {
+        sentences.push(format!("{} keys still open something", keys.living));
+    }
+    for view in &left.views {
+        if view.left > 0 || view.left_in_snapshots > 0 {
+            sentences.push(format!(
+                "{} rows of the view {} say something",
+                view.left + view.left_in_snapshots,
+                view.view
+            ));
+        }
+        if !view.carried_out {
+            sentences.push(format!("the view {} has not carried it out in every file of its own", view.view));
+        }
+    }
+    if left.past_from_before > 0 {
+        sentences.push(format!("{} files of the past were begun before it", left.past_from_before));
+    }
+    sentences
+}

@@ -1,0 +1,119 @@
+//! Looking after the whole: rebuilding and checking views, signing a checkpoint, a new epoch of the keys, and copies for
+//! the day on which the machine is gone. What takes long says how far it has come.
+
+use std::path::{Path, PathBuf};
+
+use domain::{Position, Role};
+use projections::Checked;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::{Copied, Rotated};
+
+use super::{error::Error, rapport::Rapport};
+
+/// Who may rebuild views, and who may have a checkpoint signed.
+pub const REBUILDERS: &[Role] = &[Role::Admin, Role::Staff];
+/// Who may check views.
+pub const CHECKERS: &[Role] = &[Role::Admin, Role::Staff, Role::Auditor];
+/// Who may end an epoch of the keys, and who may copy everything.
+pub const KEEPERS: &[Role] = &[Role::Admin];
+
+/// Which views; all where none is named.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Chosen {
+    /// Names of views.
+    #[serde(default)]
+    pub views: Vec<String>,
+}
+
+impl Chosen {
+    /// Refuses views that there are not.
+    pub fn exist(&self, rapport: &Rapport) -> Result<(), Error> {
+        for view in &self.views {
+            rapport.views.description(view)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where to copy to, on the machine of the server.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BackupFolders {
+    /// The folder of the backup, from the root.
+    pub to: PathBuf,
+    /// The folder of the keys, from the root; without it they are not copied.
+    pub keys: Option<PathBuf>,
+}
+
+impl BackupFolders {
+    /// Refuses paths that depend on where the server was started.
+    pub fn are_whole(&self) -> Result<(), Error> {
+        for (field, folder) in [("to", Some(&self.to)), ("keys", self.keys.as_ref())] {
+            if folder.is_some_and(|folder| !folder.is_absolute()) {
+                return Err(Error::malformed_at(field, "must be a whole path"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a check came to.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Whether every view is as the log says.
+    pub sound: bool,
+    /// View by view.
+    pub rows: Vec<Checked>,
+}
+
+/// Rebuilds views beside those that serve; through which position.
+pub async fn rebuild(
+    rapport: &Rapport,
+    views: &[String],
+    tell: impl Fn(Position, Position) + Send + Sync,
+) -> Result<Position, Error> {
+    let head = rapport.views.head();
+    let rebuilt = rapport.views.rebuild(views, |position| tell(position, head)).await;
+    rebuilt.map(|()| head).map_err(Error::unavailable)
+}
+
+/// Folds views anew and compares.
+pub async fn check(
+    rapport: &Rapport,
+    views: &[String],
+    tell: impl Fn(Position, Position) + Send + Sync + Clone + 'static,
+) -> Result<Report, Error> {
+    let head = rapport.views.head();
+    let rows = rapport.views.check(views, move |_: &str, position| tell(position, head)).await?;
+    let sound = rows.iter().all(|view| view.differences.is_empty() && view.stopped.is_none());
+    Ok(Report { sound, rows })
+}
+
+/// Signs what has been recorded so far; the checkpoint as a signed note.
+pub async fn sign(rapport: &Rapport) -> Result<String, Error> {
+    let signed = rapport.ledger.sign().await.map_err(Error::unavailable)?;
+    match signed {
+        Some(signed) => Ok(signed.note.clone()),
+        None => {
+            let trouble = rapport.ledger.state().trouble.unwrap_or_default();
+            Err(Error::Unavailable(format!("the ledger cannot go on: {trouble}")))
+        }
+    }
+}
+
+/// Begins a new epoch: the living keys are wrapped anew, and the old epoch key is destroyed. Waits for the disk.
+pub fn rotate(rapport: &Rapport, mut tell: impl FnMut(u64, u64) + Send) -> Result<Rotated, Error> {
+    rapport.log.rotate(&mut tell).map_err(Error::unavailable)
+}
+
+/// Copies the log, and the keys apart from it. Waits for the disk.
+pub fn back_up(
+    rapport: &Rapport,
+    to: &Path,
+    keys: Option<&Path>,
+    mut tell: impl FnMut(u64, u64) + Send,
+) -> Result<Copied, Error> {
+    rapport.log.back_up(to, keys, &mut tell).map_err(Error::unavailable)
+}

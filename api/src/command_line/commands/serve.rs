@@ -1,0 +1,80 @@
+//! `rapport serve`.
+
+use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    application::Rapport,
+    command_line::{
+        shared::Shared,
+        terminal::{log_bar, say},
+    },
+    server::Server,
+};
+
+/// Serve HTTP until interrupted.
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// The address to listen on. Put a proxy with TLS in front before you listen on more than this machine.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4700", env = "RAPPORT_LISTEN")]
+    listen: SocketAddr,
+}
+
+impl Serve {
+    pub(crate) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
+        let rapport = Rapport::open_at(&shared.data, &shared.place()?).await?;
+        serve(rapport, self.listen, |address| {
+            say(&format!(
+                "Rapport listens on http://{address} (API: http://{address}/docs). Stop it with Ctrl-C.\n"
+            ))
+        })
+        .await
+    }
+}
+
+/// Serves until interrupted; `ready` is told the address when questions can be asked.
+pub(super) async fn serve(
+    rapport: Arc<Rapport>,
+    listen: SocketAddr,
+    ready: impl FnOnce(SocketAddr) -> anyhow::Result<()>,
+) -> anyhow::Result<ExitCode> {
+    let server = Server::bind(Arc::clone(&rapport), listen).await?;
+    let address = server.address()?;
+    let ending = CancellationToken::new();
+    let serving = tokio::spawn(server.run(ending.clone()));
+    // It may be asked to end while it still reads the log.
+    tokio::select! {
+        () = settle(&rapport) => {
+            ready(address)?;
+            interrupted().await?;
+        }
+        interrupted = interrupted() => interrupted?,
+    }
+    ending.cancel();
+    serving.await??;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits until every view has seen the whole log, with a bar.
+pub(super) async fn settle(rapport: &Rapport) {
+    let following = log_bar("reading the log");
+    rapport.log.catch_up(&mut |events| following.set_position(events)).await;
+    following.finish_and_clear();
+    let head = rapport.views.head();
+    let bar = log_bar("building views");
+    bar.set_length(head.0);
+    rapport.views.settle(head, |position| bar.set_position(position.0)).await;
+    bar.finish_and_clear();
+}
+
+/// Waits for Ctrl-C or a polite kill.
+async fn interrupted() -> anyhow::Result<()> {
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminated.recv() => {}
+    }
+    Ok(())
+}

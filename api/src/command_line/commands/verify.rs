@@ -1,0 +1,203 @@
+//! `rapport verify`: reads the files themselves, or the cluster itself, and needs neither the server nor the lock of the
+//! folder.
+
+use std::{fs, path::PathBuf, process::ExitCode, time::Instant};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use ledger::{
+    bundle::{BUNDLE_LIMIT, Bundle},
+    note::Verifier,
+    verification::{Report, Verification},
+};
+use store::{Place, Side};
+
+use crate::command_line::{
+    shared::Shared,
+    terminal::{log_bar, say},
+};
+
+/// How often the bar moves, in events.
+const TOLD_EVERY: u64 = 4_096;
+
+/// Prove that the log is what was recorded, or that a bundle is; exit status 1 where it is not.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Verify {
+    /// A bundle of `rapport export`; the whole log of the data folder where none is given.
+    bundle: Option<PathBuf>,
+    /// A checkpoint that was kept elsewhere: on paper, in a mail, by a monitor. It also finds an older copy of
+    /// everything, which agrees with itself.
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Vec<PathBuf>,
+    /// The public key, or a file with it, as GET /ledger/key gave it [default: the one that lies beside].
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rapport verify                                    the log against every checkpoint that was ever signed
+  rapport verify --checkpoint may.txt               and against one that you kept elsewhere
+  rapport verify history.bundle --key ledger.key    a bundle, with nothing but the public key";
+
+impl Verify {
+    pub(crate) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
+        let key = self.key.as_deref().map(read_key).transpose()?;
+        match &self.bundle {
+            Some(file) if self.checkpoint.is_empty() => self.bundle(file, key),
+            Some(_) => bail!("--checkpoint is for the whole log: a bundle brings its own"),
+            None => self.log(shared, key).await,
+        }
+    }
+
+    async fn log(&self, shared: &Shared, key: Option<Verifier>) -> anyhow::Result<ExitCode> {
+        let mut outside = Vec::new();
+        for file in &self.checkpoint {
+            let note =
+                fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+            // However it was pasted: the ends of lines are those of a note, and the last one is there.
+            let note = note.replace("\r\n", "\n").trim().to_owned() + "\n";
+            outside.push((file.display().to_string(), note));
+        }
+        let folder = shared.data.join("ledger");
+        if !shared.data.join("format.json").exists() {
+            bail!("there is no Rapport in the folder {}: name another with --data", shared.data.display());
+        }
+        let begun = Instant::now();
+        let mut verification = match Verification::begin(&folder, key, &outside) {
+            Ok(verification) => verification,
+            Err(fault) => {
+                return self.tell(
+                    &serde_json::json!({ "fault": fault }),
+                    || format!("NOT PROVEN: {fault}\n"),
+                    false,
+                );
+            }
+        };
+        let side = match shared.place()? {
+            Place::Folder => Side::Folder(shared.data.clone()),
+            Place::Cluster { cluster, .. } => Side::Cluster(cluster),
+        };
+        let mut log = store::open_whole_log(&side).await?;
+        if !log.numbers_its_positions() {
+            verification = verification.with_positions_of_a_cluster();
+        }
+        let origin = log.log_id().map(|id| format!("rapport/{id}"));
+        if origin.as_deref() != Some(verification.origin()) {
+            bail!("NOT PROVEN: the log is not the one that the ledger signs, {}", verification.origin());
+        }
+        let bar = log_bar("verifying");
+        bar.set_length(log.length().unwrap_or_default());
+        let mut count = 0;
+        log.each(&mut |event| {
+            count += 1;
+            if count % TOLD_EVERY == 0 {
+                bar.set_position(count);
+            }
+            verification.event(event)
+        })
+        .await?;
+        bar.finish_and_clear();
+        let report = verification.end();
+        let seconds = begun.elapsed().as_secs_f64();
+        // Where nothing is signed nothing is proven, whatever may be the reason.
+        let sound = report.fault.is_none() && (report.covered > 0 || report.events == 0);
+        self.tell(&serde_json::to_value(&report)?, || in_words(&report, seconds, !outside.is_empty()), sound)
+    }
+
+    fn bundle(&self, file: &PathBuf, key: Option<Verifier>) -> anyhow::Result<ExitCode> {
+        let read = || format!("{} cannot be read", file.display());
+        if fs::metadata(file).with_context(read)?.len() > BUNDLE_LIMIT {
+            bail!("{} is larger than any bundle", file.display());
+        }
+        let text = fs::read_to_string(file).with_context(read)?;
+        let own = key.is_none();
+        let proven = Bundle::read(&text).and_then(|bundle| {
+            let key = key.map_or_else(|| bundle.own_key(), Ok)?;
+            bundle.verify(&key)
+        });
+        let proven = match proven {
+            Ok(proven) => proven,
+            Err(error) => {
+                let answer = serde_json::json!({ "fault": error.to_string() });
+                return self.tell(&answer, || format!("NOT PROVEN: {error}\n"), false);
+            }
+        };
+        let words = || {
+            let mut text = format!(
+                "PROVEN: each of the {} events in this bundle is, to the byte and in its place, what stood in the log \
+                 {} when it held {} events.\n",
+                proven.events, proven.origin, proven.size
+            );
+            text += &if proven.streams_with_gaps.is_empty() {
+                format!(
+                    "Each of the {} streams it shows begins at its beginning and has no gap.\n",
+                    proven.whole_streams
+                )
+            } else {
+                format!(
+                    "Of {} streams only some events are shown: {}.\n",
+                    proven.streams_with_gaps.len(),
+                    proven.streams_with_gaps.join(", ")
+                )
+            };
+            text += &format!("Signed by the key {}\n", proven.key);
+            if own {
+                text += "That key comes from the bundle itself: compare it with one that you got elsewhere, or give it \
+                         with --key.\n";
+            }
+            text + "NOT PROVEN by a bundle: that there are no further events or streams about the same contact (verify \
+                    the whole log for that), that what was recorded was true, and the sentences and readable texts \
+                    beside the events: sealed values were opened by Rapport when the bundle was made.\n"
+        };
+        self.tell(&serde_json::to_value(&proven)?, words, true)
+    }
+
+    fn tell(
+        &self,
+        answer: &serde_json::Value,
+        words: impl FnOnce() -> String,
+        sound: bool,
+    ) -> anyhow::Result<ExitCode> {
+        let text = if self.json { format!("{}\n", serde_json::to_string_pretty(answer)?) } else { words() };
+        say(&text)?;
+        Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+fn read_key(text: &str) -> anyhow::Result<Verifier> {
+    let from_file = fs::read_to_string(text).ok();
+    let key = from_file.as_deref().unwrap_or(text).parse();
+    key.with_context(|| format!("`{text}` is neither a public key nor a file with one"))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+fn in_words(report: &Report, seconds: f64, outside: bool) -> String {
+    let rate = report.events as f64 / seconds.max(1e-9);
+    let read = format!("{} events read in {seconds:.1} s ({rate:.0} a second)", report.events);
+    if let Some(fault) = &report.fault {
+        let agreed = report.checkpoints;
+        return format!("NOT PROVEN: {fault}.\n{read}; {agreed} checkpoints agreed before that.\n");
+    }
+    let mut text = match report.covered {
+        0 => format!("Nothing is signed yet, so there is nothing to prove.\n{read}.\n"),
+        covered => format!(
+            "PROVEN: the first {covered} events are what was recorded; {} checkpoints agree.\n{read}.\n",
+            report.checkpoints
+        ),
+    };
+    if report.younger > 0 {
+        text +=
+            &format!("{} events are younger than the last checkpoint and not signed yet.\n", report.younger);
+    }
+    text += &format!("Signed by the key {}\n", report.key);
+    if !outside {
+        text += "A whole older copy agrees with itself as well: give a checkpoint that you kept elsewhere with \
+                 --checkpoint.\n";
+    }
+    text
+}

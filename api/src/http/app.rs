@@ -1,0 +1,42 @@
+//! What all handlers share.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::{sessions::Sessions, trust::Trust, under_way::UnderWay};
+use crate::application::Rapport;
+
+/// How many live feeds may be open.
+const FEEDS_MAX: usize = 256;
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(super) rapport: Arc<Rapport>,
+    pub(super) trust: Trust,
+    pub(super) sessions: Arc<Sessions>,
+    pub(super) under_way: Arc<UnderWay>,
+    pub(super) feeds: Arc<Semaphore>,
+    pub(super) feeds_of_caller: Arc<UnderWay>,
+    /// One check at a time: it reads the whole log.
+    pub(super) checks: Arc<Semaphore>,
+    /// Tells long answers to come to their end.
+    pub(super) ending: CancellationToken,
+}
+
+impl App {
+    pub(super) fn new(rapport: Arc<Rapport>, trust: Trust, ending: CancellationToken) -> Self {
+        Self {
+            rapport,
+            trust,
+            sessions: Arc::default(),
+            under_way: UnderWay::requests(),
+            feeds: Arc::new(Semaphore::new(FEEDS_MAX)),
+            feeds_of_caller: UnderWay::feeds(),
+            checks: Arc::new(Semaphore::new(1)),
+            ending,
+        }
+    }
+}

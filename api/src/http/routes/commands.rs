@@ -1,0 +1,145 @@
+//! `POST /commands/{kind}/{id}` and `POST /commands`: the only way in for changes.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, State, rejection::BytesRejection},
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use commands::{BatchLine, Body, Command, command::KEY_LIMIT};
+use domain::{Answer, StreamId};
+use serde::Serialize;
+
+use crate::{
+    application::{
+        Caller,
+        sending::{send, send_all, sender},
+    },
+    http::{
+        app::App,
+        problem::Problem,
+        reading::{read_thing, received},
+    },
+};
+
+/// How many lines a batch may have.
+const LINES_MAX: usize = 20_000;
+/// How many lines are carried out at a time.
+const LINES_AT_A_TIME: usize = 4_096;
+
+/// Carries out one command.
+pub(crate) async fn one(
+    State(app): State<App>,
+    caller: Caller,
+    Path((kind, id)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let StreamId { kind, id } = read_thing(&kind, &id)?;
+    let body = received(body)?;
+    let (key, if_match) = (key(&headers)?, if_match(&headers)?);
+    let (sender, body) = sender(&caller, Body::parse(&body)?);
+    let answer = send(&app.rapport, Command { kind, id, body, sender, key, if_match }).await?;
+    let tag = HeaderValue::from_str(&format!("\"{}\"", answer.revision));
+    let mut response = Json(answer).into_response();
+    if let Ok(tag) = tag {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+/// The outcome of one line of a batch.
+#[derive(Serialize, schemars::JsonSchema)]
+pub(crate) struct Outcome {
+    /// The line, counted from 1.
+    line: usize,
+    /// The status that the command alone would have had.
+    status: u16,
+    /// What the command came to.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    answer: Option<Answer>,
+    /// Why it was not carried out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<Problem>,
+}
+
+/// Carries out a batch, one command a line; a bad line harms no other.
+pub(crate) async fn batch(
+    State(app): State<App>,
+    caller: Caller,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let body = received(body)?;
+    if body.split(|byte| *byte == b'\n').take(LINES_MAX + 2).count() > LINES_MAX + 1 {
+        return Err(Problem::too_large(format!("a batch may have {LINES_MAX} lines: send several")));
+    }
+    // Some editors begin a file with a mark that is no part of it.
+    let text = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&body);
+    let lines: Vec<(usize, &[u8])> = text
+        .split(|byte| *byte == b'\n')
+        .enumerate()
+        .map(|(index, line)| (index + 1, line.trim_ascii()))
+        .filter(|(_, line)| !line.is_empty())
+        .collect();
+    let mut answered = Vec::with_capacity(body.len() / 2);
+    for lines in lines.chunks(LINES_AT_A_TIME) {
+        for outcome in carry_out(&app, &caller, lines).await {
+            // Writing into memory does not fail.
+            let _ = serde_json::to_writer(&mut answered, &outcome);
+            answered.push(b'\n');
+        }
+    }
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], answered).into_response())
+}
+
+async fn carry_out(app: &App, caller: &Caller, lines: &[(usize, &[u8])]) -> Vec<Outcome> {
+    let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(lines.len());
+    let mut commands = Vec::with_capacity(lines.len());
+    for (line, text) in lines {
+        outcomes.push(match BatchLine::parse(text) {
+            Ok(parsed) => {
+                let BatchLine { kind, id, body, key, if_match } = parsed;
+                let (sender, body) = sender(caller, body);
+                commands.push(Command { kind, id, body, sender, key, if_match });
+                None
+            }
+            Err(malformed) => Some(refused(*line, malformed.into())),
+        });
+    }
+    let mut answers = send_all(&app.rapport, commands).await.into_iter();
+    let answered = outcomes.into_iter().zip(lines).filter_map(|(outcome, (line, _))| match outcome {
+        Some(outcome) => Some(outcome),
+        None => Some(match answers.next()? {
+            Ok(answer) => Outcome { line: *line, status: 200, answer: Some(answer), problem: None },
+            Err(error) => refused(*line, error.into()),
+        }),
+    });
+    answered.collect()
+}
+
+fn refused(line: usize, problem: Problem) -> Outcome {
+    Outcome { line, status: problem.status, answer: None, problem: Some(problem) }
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    match value.to_str() {
+        Ok(key) if !key.is_empty() && key.len() <= KEY_LIMIT => Ok(Some(key.to_owned())),
+        _ => {
+            let detail = format!("must be 1 to {KEY_LIMIT} visible ASCII characters");
+            Err(Problem::malformed(detail).at(Some("Idempotency-Key".to_owned())))
+        }
+    }
+}
+
+fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    let digits = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    digits.parse().map(Some).map_err(|_| {
+        let detail =
+            "must be a revision in quotes, for example \"3\"; \"0\" means that the stream must not exist";
+        Problem::malformed(detail).at(Some("If-Match".to_owned()))
+    })
+}

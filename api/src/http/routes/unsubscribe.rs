@@ -1,0 +1,100 @@
+//! `/unsubscribe/{token}`: the page behind an unsubscribe link, for whoever got a letter: no token, no name, one button.
+//! Programs of mail press it by themselves (RFC 8058: a POST in one click).
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use maud::{Markup, html};
+use serde_json::{Value, json};
+
+use crate::{
+    application::{
+        Caller,
+        unsubscribe::{self, Withdrawal},
+        unsubscribe_link::UnsubscribeLink,
+    },
+    http::{app::App, page, problem::Problem, reading::read_json},
+};
+
+/// Makes the link of a contact for a purpose and a channel.
+pub(crate) async fn make(State(app): State<App>, caller: Caller, body: Bytes) -> Result<Response, Problem> {
+    caller.must_be(unsubscribe::MAKERS)?;
+    let link: UnsubscribeLink = read_json(&body)?;
+    let path = format!("/unsubscribe/{}", unsubscribe::make(&app.rapport, &caller, &link)?);
+    Ok((StatusCode::CREATED, Json(json!({ "path": path }))).into_response())
+}
+
+/// Shows the button. Nothing changes: programs that look what is behind a link must not end anything.
+pub(crate) async fn ask(State(app): State<App>, Path(token): Path<String>) -> Response {
+    let Some(link) = unsubscribe::read(&app.rapport, &token) else { return unknown() };
+    let what = what(&link);
+    let content = html! {
+        h1 { "Stop these messages?" }
+        p { "You will no longer get: " b { (what) } "." }
+        form method="post" { button { "Stop" } }
+        p.hint { "This takes effect at once. Nothing else about you changes." }
+    };
+    private(page::page("Stop messages", &content))
+}
+
+/// Ends it, however often it is pressed.
+pub(crate) async fn stop(State(app): State<App>, Path(token): Path<String>) -> Response {
+    let Some(link) = unsubscribe::read(&app.rapport, &token) else { return unknown() };
+    let permits = app.under_way.of(unsubscribe::POLICY);
+    let Ok(_permit) = permits.try_acquire() else {
+        let wait =
+            html! { h1 { "One moment" } p { "Too many people are here at once: try again in a minute." } };
+        return told(StatusCode::TOO_MANY_REQUESTS, &wait);
+    };
+    match unsubscribe::withdraw(&app.rapport, &link).await {
+        Ok(Withdrawal::Withdrawn) => told(
+            StatusCode::OK,
+            &html! { h1 { "Done" } p { "You will no longer get: " b { (what(&link)) } "." } },
+        ),
+        Ok(Withdrawal::NothingToStop) => unknown(),
+        Err(error) => {
+            tracing::warn!(%error, "an unsubscribe link could not be carried out");
+            let later = html! { h1 { "Not done yet" } p { "Something is in the way: try again later." } };
+            told(StatusCode::SERVICE_UNAVAILABLE, &later)
+        }
+    }
+}
+
+/// What somebody gets, in words: `newsletter (email)`.
+fn what(link: &UnsubscribeLink) -> String {
+    let word = |word: Result<Value, _>| match word {
+        Ok(Value::String(word)) => word.replace('_', " "),
+        // Closed lists are written as words.
+        Ok(_) | Err::<_, serde_json::Error>(_) => String::new(),
+    };
+    let channel = serde_json::to_value(link.channel);
+    format!("{} ({})", word(serde_json::to_value(link.purpose)), word(channel))
+}
+
+fn unknown() -> Response {
+    let content = html! {
+        h1 { "This link leads nowhere" }
+        p { "It may have been cut off on its way, or is no longer needed. Try the whole link from the message." }
+    };
+    told(StatusCode::NOT_FOUND, &content)
+}
+
+fn told(status: StatusCode, content: &Markup) -> Response {
+    private((status, page::page("Stop messages", content)).into_response())
+}
+
+/// The address of the page is handed on to nobody, and the page is kept by nobody.
+fn private(mut response: Response) -> Response {
+    for (name, value) in [
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::HeaderName::from_static("x-robots-tag"), "noindex"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
