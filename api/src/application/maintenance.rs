@@ -94,13 +94,10 @@ pub async fn check(
 /// Signs what has been recorded so far; the checkpoint as a signed note.
 pub async fn sign(rapport: &Rapport) -> Result<String, Error> {
     let signed = rapport.ledger.sign().await.map_err(Error::unavailable)?;
-    match signed {
-        Some(signed) => Ok(signed.note.clone()),
-        None => {
-            let trouble = rapport.ledger.state().trouble.unwrap_or_default();
-            Err(Error::Unavailable(format!("the ledger cannot go on: {trouble}")))
-        }
-    }
+    let trouble = || rapport.ledger.state().trouble.unwrap_or_default();
+    let signed =
+        signed.ok_or_else(|| Error::Unavailable(format!("the ledger cannot go on: {}", trouble())))?;
+    Ok(signed.note.clone())
 }
 
 /// Begins a new epoch: the living keys are wrapped anew, and the old epoch key is destroyed. Waits for the disk.

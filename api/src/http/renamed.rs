@@ -1,6 +1,8 @@
 //! Addresses that have got another name. For one version the old ones say where they have gone: 308, so that what was
 //! posted is posted again.
 
+use std::future::ready;
+
 use axum::{
     Router,
     extract::OriginalUri,
@@ -18,14 +20,14 @@ const FORMERLY_UPKEEP: [&str; 5] = ["rebuild", "check", "checkpoint", "keys", "b
 pub(super) fn routes() -> Router<App> {
     FORMERLY_UPKEEP.iter().fold(Router::new(), |routes, name| {
         let new = format!("/admin/{name}");
-        routes.route(&format!("/upkeep/{name}"), any(move |uri| gone_to(new, uri)))
+        routes.route(&format!("/upkeep/{name}"), any(move |uri| ready(gone_to(&new, &uri))))
     })
 }
 
 /// The query goes along.
-async fn gone_to(new: String, OriginalUri(old): OriginalUri) -> Response {
+fn gone_to(new: &str, OriginalUri(old): &OriginalUri) -> Response {
     let query = old.query().map(|query| format!("?{query}")).unwrap_or_default();
-    match HeaderValue::from_str(&(new + &query)) {
+    match HeaderValue::from_str(&format!("{new}{query}")) {
         Ok(location) => (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, location)]).into_response(),
         Err(_) => StatusCode::NOT_FOUND.into_response(),
     }
