@@ -242,7 +242,8 @@ pub(crate) fn binary() -> &'static Path {
         let profile = if profile == "debug" { "dev" } else { profile };
         // Also where there is one already: it may have been built from other sources or with other features.
         let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "-p", "api", "--bin", "rapport", "--profile", profile])
+            // Of the whole workspace, so that what it is built from is what the tests are built from, and built once.
+            .args(["build", "--quiet", "--workspace", "--bin", "rapport", "--profile", profile])
             // What is tested is what is built: with the client of clusters, or without it.
             .args(if cfg!(feature = "kurrentdb") { &[][..] } else { &["--no-default-features"][..] })
             .arg("--target-dir")
