@@ -2,6 +2,7 @@
 
 pub(crate) mod amounts;
 pub(crate) mod column;
+pub(crate) mod deadline;
 pub(crate) mod error;
 pub mod moment;
 pub(crate) mod page;

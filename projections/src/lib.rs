@@ -39,7 +39,7 @@ pub use runtime::{
     served::{Phase, Status},
     snapshot::SNAPSHOT_EVERY,
     view_file::FileError,
-    views::Views,
+    views::{ANSWER_TIMEOUT, QUESTION_TIMEOUT, ViewOptions, Views},
 };
 
 use std::{path::Path, sync::Arc};
@@ -63,14 +63,14 @@ pub fn descriptions() -> Vec<Description> {
 
 impl Views {
     /// Opens all views of a log in a folder and follows the log. What is missing, foreign or of another
-    /// version is built. A copy of each view is kept whenever it passes a multiple of `snapshot_every` events.
+    /// version is built.
     pub fn open(
         store: Arc<dyn EventStore>,
         keyring: Arc<dyn Keyring>,
         folder: &Path,
         runtime: Handle,
-        snapshot_every: u64,
+        options: ViewOptions,
     ) -> Result<Self, FileError> {
-        Self::open_these(catalogue(), store, keyring, folder, runtime, snapshot_every)
+        Self::open_these(catalogue(), store, keyring, folder, runtime, options)
     }
 }

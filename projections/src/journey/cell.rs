@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     names::Names,
-    reading::{Horizon, fold, on_a_thread},
+    reading::{Horizon, Reader, fold, on_a_thread},
     shown::{Shown, Step},
     subject::Subject,
 };
@@ -16,7 +16,6 @@ use crate::{
     kit::{Behind, Cause, Tables, ViewError, view::AnyView},
     runtime::{
         question::{AskError, Question},
-        shared::Shared,
         views::Views,
     },
 };
@@ -53,16 +52,17 @@ impl Views {
     pub async fn why_cell(&self, question: Question) -> Result<CellReasons, AskError> {
         // The things are not known yet; only the moment is of interest here.
         let subject = Subject { as_of: question.as_of, known_at: question.known_at, ..Subject::ANYBODY };
-        let shared = Arc::clone(&self.shared);
-        let horizon = shared.horizon(subject).await?;
-        let Behind { count, causes, next } = self.ask_with(question, behind).await?;
-        let (reader, wanted) = (Arc::clone(&shared), causes.clone());
-        let because = on_a_thread(move || because(&reader, &wanted, horizon)).await?;
+        let horizon = self.shared.horizon(subject).await?;
+        let deadline = self.begin(&question.view, question.after).await?;
+        let reader = Reader::new(&self.shared, &deadline);
+        let Behind { count, causes, next } = self.ask_within(question, behind, deadline.clone()).await?;
+        let (log, wanted) = (reader.clone(), causes.clone());
+        let because = on_a_thread(move || because(&log, &wanted, horizon)).await?;
         let positions: Vec<Position> = because.iter().copied().flatten().collect();
-        let found = self.rows_at(&positions).await?;
+        let found = self.rows_at(&positions, &deadline).await?;
         on_a_thread(move || {
-            let mut names = Names::new(&shared, horizon);
-            let mut changed = fold(&shared, subject.thing, &found, &HashMap::new())?;
+            let mut names = Names::new(&reader, horizon);
+            let mut changed = fold(&reader, subject.thing, &found, &HashMap::new())?;
             let found: HashMap<u64, _> = found.into_iter().map(|row| (row.position, row)).collect();
             let mut rows = Vec::with_capacity(causes.len());
             for (cause, position) in causes.iter().zip(because) {
@@ -75,7 +75,7 @@ impl Views {
                 rows.push(CellReason { thing: cause.thing, name, event: names.step(row, &changes) });
             }
             names.failure()?;
-            let events = shared.at(&positions)?;
+            let events = reader.at(&positions)?;
             let mut concerned: Vec<_> = events.into_iter().flat_map(|recorded| recorded.subjects).collect();
             concerned.sort_unstable();
             concerned.dedup();
@@ -97,16 +97,16 @@ fn behind(tables: &Tables, view: &AnyView, question: &Question, _: Position) -> 
 }
 
 /// The position of the event that put each thing where it counts.
-fn because(shared: &Shared, causes: &[Cause], horizon: Horizon) -> Result<Vec<Option<Position>>, AskError> {
+fn because(reader: &Reader, causes: &[Cause], horizon: Horizon) -> Result<Vec<Option<Position>>, AskError> {
     // Things next to each other are often one and the same, and their owners few.
     let mut known = HashMap::new();
     let mut found = Vec::with_capacity(causes.len());
     for Cause { thing, fields, through } in causes {
-        let standing = standing(&mut known, shared, *thing, horizon)?;
+        let standing = standing(&mut known, reader, *thing, horizon)?;
         let own = last(&standing, fields).or_else(|| standing.iter().map(|(_, because)| *because).max());
         let others = match through {
             Some((other, field)) => {
-                last(&self::standing(&mut known, shared, *other, horizon)?, std::slice::from_ref(field))
+                last(&self::standing(&mut known, reader, *other, horizon)?, std::slice::from_ref(field))
             }
             None => None,
         };
@@ -123,7 +123,7 @@ type Fields = Arc<Vec<(String, Position)>>;
 
 fn standing(
     known: &mut HashMap<StreamId, Fields>,
-    shared: &Shared,
+    reader: &Reader,
     id: StreamId,
     horizon: Horizon,
 ) -> Result<Fields, AskError> {
@@ -133,7 +133,7 @@ fn standing(
     if known.len() >= KEPT {
         known.clear();
     }
-    let thing = shared.thing(id, horizon)?;
+    let thing = reader.thing(id, horizon)?;
     let fields = thing.standing().iter().map(|one| (one.field.to_string(), one.because)).collect();
     let fields = Arc::new(fields);
     known.insert(id, Arc::clone(&fields));

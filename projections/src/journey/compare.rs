@@ -1,9 +1,6 @@
 //! Two moments compared: every field that is not what it was, and the events between.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use domain::{Kind, Position, Recorded, StreamId};
@@ -13,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use super::{
     changes::{Change, Changed, Thing},
     names::Names,
-    reading::{Horizon, LOOKED_THROUGH, on_a_thread},
+    reading::{Horizon, LOOKED_THROUGH, Reader, on_a_thread},
     shown::{FieldChange, Shown, Step},
     subject::{Subject, is_of_many},
 };
 use crate::{
-    kit::{Page, ViewError, moment::KnownAt},
-    runtime::{question::AskError, shared::Shared, views::Views},
+    kit::{Page, Projection as _, ViewError, deadline::Deadline, moment::KnownAt},
+    questions::history::History,
+    runtime::{question::AskError, views::Views},
 };
 
 /// Which two moments are compared. What the other time is, is the same for both.
@@ -67,8 +65,8 @@ impl Views {
         moments: Moments,
         after: Option<Position>,
     ) -> Result<Comparison, AskError> {
-        self.see(after).await?;
-        let shared = Arc::clone(&self.shared);
+        let deadline = self.begin(History::NAME, after).await?;
+        let shared = &self.shared;
         let (earlier, later) = match moments {
             Moments::AsOf(from, to) => {
                 (Subject { as_of: Some(from), ..subject }, Subject { as_of: Some(to), ..subject })
@@ -81,14 +79,15 @@ impl Views {
         if earlier.as_of > later.as_of || earlier.known_at > later.known_at {
             return Err(ViewError::query("from", "must not come after `to`").into());
         }
-        let positions = self.positions(subject.thing).await?;
-        let reader = Arc::clone(&shared);
-        let mut told = on_a_thread(move || tell(&reader, subject.thing, &positions, earlier, later)).await?;
+        let positions = self.positions(subject.thing, &deadline).await?;
+        let reader = Reader::new(shared, &deadline);
+        let log = reader.clone();
+        let mut told = on_a_thread(move || tell(&log, subject.thing, &positions, earlier, later)).await?;
         let more = told.between.len().saturating_sub(Page::MOST);
         told.between.truncate(Page::MOST);
-        let rows = self.rows_at(&told.between).await?;
+        let rows = self.rows_at(&told.between, &deadline).await?;
         on_a_thread(move || {
-            let mut names = Names::new(&shared, later);
+            let mut names = Names::new(&reader, later);
             let name = names.of(subject.thing);
             let things = told.things.iter().map(|(thing, changes)| Compared {
                 thing: *thing,
@@ -108,11 +107,11 @@ impl Views {
     }
 
     /// Where every event that concerns a contact stands; nothing for other things, whose stream is read whole.
-    async fn positions(&self, thing: StreamId) -> Result<Vec<Position>, AskError> {
+    async fn positions(&self, thing: StreamId, deadline: &Deadline) -> Result<Vec<Position>, AskError> {
         if thing.kind != Kind::Contact {
             return Ok(Vec::new());
         }
-        let (rows, more) = self.all_rows(Subject { thing, as_of: None, known_at: None }).await?;
+        let (rows, more) = self.all_rows(Subject { thing, as_of: None, known_at: None }, deadline).await?;
         if more {
             let message =
                 format!("more than {LOOKED_THROUGH} events concern this contact, too many to compare");
@@ -129,15 +128,15 @@ struct Told {
 }
 
 fn tell(
-    shared: &Shared,
+    reader: &Reader,
     subject: StreamId,
     positions: &[Position],
     earlier: Horizon,
     later: Horizon,
 ) -> Result<Told, AskError> {
     let concerning = match subject.kind {
-        Kind::Contact => shared.at(positions)?,
-        _ => shared.stream(subject, u64::MAX)?,
+        Kind::Contact => reader.at(positions)?,
+        _ => reader.stream(subject, u64::MAX)?,
     };
     if !concerning.iter().any(|recorded| later.sees(recorded)) {
         return Err(AskError::NotFound);
@@ -156,7 +155,7 @@ fn tell(
         Told { things: Vec::new(), between: between.into_iter().collect(), changed: HashMap::new() };
     for (stream, found) in streams {
         let whole = stream == subject || is_of_many(subject, stream);
-        let events = if whole { found } else { shared.stream(stream, u64::MAX)? };
+        let events = if whole { found } else { reader.stream(stream, u64::MAX)? };
         let mut now = Thing::default();
         let seen = events.partition_point(|recorded| earlier.sees(recorded));
         let (seen_earlier, rest) = events.split_at(seen);

@@ -6,20 +6,17 @@ use domain::{Kind, StreamId};
 
 use super::{
     changes::{Change, Changed, Content, Field, Renamed, Standing, Thing, Value, is_named},
-    reading::Horizon,
+    reading::{Horizon, Reader},
     shown::{Corrected, FieldChange, FieldValue, Shown, Step},
 };
-use crate::{
-    questions::history::HistoryRow,
-    runtime::{question::AskError, shared::Shared},
-};
+use crate::{questions::history::HistoryRow, runtime::question::AskError};
 
 /// How many events are read to find what things are called; others are then shown by their ids.
 const EVENTS_FOR_NAMES: usize = 20_000;
 
 /// What things are called at a moment, each looked up once.
 pub(super) struct Names<'a> {
-    shared: &'a Shared,
+    reader: &'a Reader,
     horizon: Horizon,
     known: HashMap<StreamId, Option<Shown>>,
     left: usize,
@@ -27,8 +24,8 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn new(shared: &'a Shared, horizon: Horizon) -> Self {
-        Self { shared, horizon, known: HashMap::new(), left: EVENTS_FOR_NAMES, failure: None }
+    pub(super) fn new(reader: &'a Reader, horizon: Horizon) -> Self {
+        Self { reader, horizon, known: HashMap::new(), left: EVENTS_FOR_NAMES, failure: None }
     }
 
     /// What went wrong while names were looked up.
@@ -50,8 +47,10 @@ impl<'a> Names<'a> {
     }
 
     fn find(&mut self, id: StreamId) -> Result<Option<Shown>, AskError> {
-        let Some(renamed) = is_named(id.kind).filter(|_| self.left > 0) else { return Ok(None) };
-        let events = self.shared.stream(id, if renamed == Renamed::Never { 1 } else { u64::MAX })?;
+        let Some(renamed) = is_named(id.kind).filter(|_| self.left > 0 && self.failure.is_none()) else {
+            return Ok(None);
+        };
+        let events = self.reader.stream(id, if renamed == Renamed::Never { 1 } else { u64::MAX })?;
         self.left = self.left.saturating_sub(events.len().max(1));
         let mut thing = Thing::default();
         for recorded in events.iter().take_while(|recorded| self.horizon.sees(recorded)) {

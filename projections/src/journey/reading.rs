@@ -1,6 +1,9 @@
 //! Reading the log for a journey: what can be seen from a moment, the events of a thing, and what they changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use domain::{Position, Recorded, StreamId};
@@ -13,8 +16,8 @@ use super::{
     subject::{Subject, is_of_many},
 };
 use crate::{
-    kit::{ViewError, moment::KnownAt},
-    questions::history::HistoryRow,
+    kit::{Projection as _, ViewError, deadline::Deadline, moment::KnownAt},
+    questions::history::{History, HistoryRow},
     runtime::{question::AskError, shared::Shared},
 };
 
@@ -46,7 +49,6 @@ impl Horizon {
     }
 }
 
-/// Reading the log, for the threads that may wait.
 impl Shared {
     pub(super) async fn horizon(&self, subject: Subject) -> Result<Horizon, AskError> {
         let known_at = match subject.known_at {
@@ -56,15 +58,36 @@ impl Shared {
         };
         Ok(Horizon { as_of: subject.as_of, known_at })
     }
+}
+
+/// Reads the log before a deadline, on threads that may wait.
+#[derive(Clone)]
+pub(super) struct Reader {
+    shared: Arc<Shared>,
+    deadline: Deadline,
+}
+
+impl Reader {
+    pub(super) fn new(shared: &Arc<Shared>, deadline: &Deadline) -> Self {
+        Self { shared: Arc::clone(shared), deadline: deadline.clone() }
+    }
+
+    /// The log, as long as there is time.
+    fn shared(&self) -> Result<&Shared, AskError> {
+        self.shared.find(History::NAME)?.check(&self.deadline)?;
+        Ok(&self.shared)
+    }
 
     pub(super) fn log(&self, horizon: Horizon) -> Result<LogState, AskError> {
-        let last = horizon.known_at.unwrap_or_else(|| self.store.head());
-        let size = self.runtime.block_on(self.store.size_at(last))?;
-        Ok(LogState { id: self.store.log_id(), size })
+        let shared = self.shared()?;
+        let last = horizon.known_at.unwrap_or_else(|| shared.store.head());
+        let size = shared.runtime.block_on(shared.store.size_at(last))?;
+        Ok(LogState { id: shared.store.log_id(), size })
     }
 
     pub(super) fn at(&self, positions: &[Position]) -> Result<Vec<Recorded>, AskError> {
-        Ok(self.runtime.block_on(self.store.read_at(positions))?)
+        let shared = self.shared()?;
+        Ok(shared.runtime.block_on(shared.store.read_at(positions))?)
     }
 
     /// The events of a stream up to a revision.
@@ -73,7 +96,8 @@ impl Shared {
         loop {
             let after = events.last().map_or(0, |recorded| recorded.revision);
             let wanted = usize::try_from(last.saturating_sub(after)).unwrap_or(READ).min(READ);
-            let page = self.runtime.block_on(self.store.read_stream(stream, after, wanted))?;
+            let shared = self.shared()?;
+            let page = shared.runtime.block_on(shared.store.read_stream(stream, after, wanted))?;
             let (read, end) = (page.len(), page.len() < READ);
             events.extend(page);
             if end || read == 0 {
@@ -100,14 +124,14 @@ impl Shared {
 
 /// What each of some events changed. What comes before them in their streams is read where it is not among them.
 pub(super) fn fold(
-    shared: &Shared,
+    reader: &Reader,
     subject: StreamId,
     rows: &[HistoryRow],
     earlier: &HashMap<StreamId, Vec<Position>>,
 ) -> Result<HashMap<u64, Changed>, AskError> {
     let positions: Vec<Position> = rows.iter().map(|row| Position(row.position)).collect();
     let mut streams: BTreeMap<StreamId, Vec<Recorded>> = BTreeMap::new();
-    for recorded in shared.at(&positions)? {
+    for recorded in reader.at(&positions)? {
         streams.entry(recorded.stream).or_default().push(recorded);
     }
     let mut changed = HashMap::new();
@@ -115,12 +139,12 @@ pub(super) fn fold(
         let whole = found.iter().zip(1..).all(|(recorded, revision)| recorded.revision == revision);
         let events = if is_of_many(subject, stream) {
             let before = earlier.get(&stream).map_or(&[][..], Vec::as_slice);
-            shared.at(before)?.into_iter().chain(found).collect()
+            reader.at(before)?.into_iter().chain(found).collect()
         } else if whole {
             found
         } else {
             let last = found.last().map_or(0, |recorded| recorded.revision);
-            shared.stream(stream, last)?
+            reader.stream(stream, last)?
         };
         let mut thing = Thing::default();
         for recorded in &events {

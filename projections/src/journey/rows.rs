@@ -10,10 +10,10 @@ use super::{
     subject::{Subject, is_of_many},
 };
 use crate::{
-    kit::{Page, Projection as _},
+    kit::{Page, Projection as _, deadline::Deadline},
     questions::history::{History, HistoryRow},
     runtime::{
-        question::{AskError, Question},
+        question::{AskError, Question, ask_tables},
         views::Views,
     },
 };
@@ -33,13 +33,17 @@ pub(super) fn history_of(subject: Subject, page: Page) -> Question {
 
 impl Views {
     /// Rows of the view of history.
-    pub(super) async fn rows(&self, question: Question) -> Result<FoundRows, AskError> {
-        let answered = self.ask(question).await?;
+    pub(super) async fn rows(&self, question: Question, deadline: &Deadline) -> Result<FoundRows, AskError> {
+        let answered = self.ask_within(question, ask_tables, deadline.clone()).await?;
         serde_json::from_str(&answered.json).map_err(|error| AskError::Stopped(error.to_string()))
     }
 
     /// The rows of some positions, in their order, as they are known now.
-    pub(super) async fn rows_at(&self, positions: &[Position]) -> Result<Vec<HistoryRow>, AskError> {
+    pub(super) async fn rows_at(
+        &self,
+        positions: &[Position],
+        deadline: &Deadline,
+    ) -> Result<Vec<HistoryRow>, AskError> {
         let mut rows = Vec::with_capacity(positions.len());
         for some in positions.chunks(Page::MOST) {
             let listed = some.iter().map(Position::to_string).collect::<Vec<_>>().join(",");
@@ -49,16 +53,20 @@ impl Views {
             let after = some.iter().max().copied();
             let question =
                 Question { view, query: format!("at={listed}"), page, after, ..Question::default() };
-            rows.extend(self.rows(question).await?.rows);
+            rows.extend(self.rows(question, deadline).await?.rows);
         }
         Ok(rows)
     }
 
     /// Every row of a journey, of which there may be [`LOOKED_THROUGH`]; whether there are more.
-    pub(super) async fn all_rows(&self, subject: Subject) -> Result<(Vec<HistoryRow>, bool), AskError> {
+    pub(super) async fn all_rows(
+        &self,
+        subject: Subject,
+        deadline: &Deadline,
+    ) -> Result<(Vec<HistoryRow>, bool), AskError> {
         let (mut rows, mut page) = (Vec::new(), Page::from(Page::MOST, None::<&u64>));
         loop {
-            let found = self.rows(history_of(subject, page)).await?;
+            let found = self.rows(history_of(subject, page), deadline).await?;
             rows.extend(found.rows);
             let Some(next) = found.next else { return Ok((rows, false)) };
             if rows.len() >= LOOKED_THROUGH {
@@ -73,6 +81,7 @@ impl Views {
         &self,
         subject: Subject,
         rows: &[HistoryRow],
+        deadline: &Deadline,
     ) -> Result<HashMap<StreamId, Vec<Position>>, AskError> {
         let mut earlier: HashMap<StreamId, Vec<Position>> = HashMap::new();
         let shared = rows.iter().filter(|row| is_of_many(subject.thing, row.stream));
@@ -81,23 +90,12 @@ impl Views {
             return Ok(earlier);
         }
         let first = rows.first().map_or(0, |row| row.position);
-        let (all, _) = self.all_rows(subject).await?;
+        let (all, _) = self.all_rows(subject, deadline).await?;
         for row in all.iter().take_while(|row| row.position < first) {
             if let Some(positions) = earlier.get_mut(&row.stream) {
                 positions.push(Position(row.position));
             }
         }
         Ok(earlier)
-    }
-
-    /// Waits until the view of history has seen a position.
-    pub(super) async fn see(&self, after: Option<Position>) -> Result<(), AskError> {
-        if after.is_some() {
-            // No event stands at the beginning; what counts is the waiting.
-            let (view, query) = (History::NAME.to_owned(), "at=0".to_owned());
-            let question = Question { view, query, after, ..Question::default() };
-            self.rows(question).await?;
-        }
-        Ok(())
     }
 }

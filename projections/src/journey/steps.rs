@@ -1,6 +1,6 @@
 //! A history step by step, a page at a time.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use domain::{Position, StreamId};
 use schemars::JsonSchema;
@@ -8,17 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     names::Names,
-    reading::{LogState, fold, on_a_thread},
+    reading::{LogState, Reader, fold, on_a_thread},
     rows::{FoundRows, history_of},
     shown::{FieldValue, Shown, Step},
     subject::Subject,
 };
 use crate::{
-    kit::Page,
-    runtime::{
-        question::{AskError, Question},
-        views::Views,
-    },
+    kit::{Page, Projection as _},
+    questions::history::History,
+    runtime::{question::AskError, views::Views},
 };
 
 /// A page of a journey, in the order in which it was recorded.
@@ -49,16 +47,16 @@ impl Views {
         page: Page,
         after: Option<Position>,
     ) -> Result<Steps, AskError> {
-        let shared = Arc::clone(&self.shared);
-        let horizon = shared.horizon(subject).await?;
+        let horizon = self.shared.horizon(subject).await?;
         let later = page.is_later();
-        let question = Question { after, ..history_of(subject, page) };
-        let FoundRows { rows, next } = self.rows(question).await?;
-        let earlier = if later { self.earlier(subject, &rows).await? } else { HashMap::new() };
+        let deadline = self.begin(History::NAME, after).await?;
+        let FoundRows { rows, next } = self.rows(history_of(subject, page), &deadline).await?;
+        let earlier = if later { self.earlier(subject, &rows, &deadline).await? } else { HashMap::new() };
+        let reader = Reader::new(&self.shared, &deadline);
         on_a_thread(move || {
-            let mut changed = fold(&shared, subject.thing, &rows, &earlier)?;
-            let standing = if later { None } else { Some(shared.thing(subject.thing, horizon)?) };
-            let mut names = Names::new(&shared, horizon);
+            let mut changed = fold(&reader, subject.thing, &rows, &earlier)?;
+            let standing = if later { None } else { Some(reader.thing(subject.thing, horizon)?) };
+            let mut names = Names::new(&reader, horizon);
             let standing = standing.map_or_else(Vec::new, |thing| names.standing(&thing));
             let rows = rows.into_iter().map(|row| {
                 let changed = changed.remove(&row.position).unwrap_or_default();
@@ -66,7 +64,7 @@ impl Views {
             });
             let (rows, name) = (rows.collect(), None);
             let mut steps =
-                Steps { thing: subject.thing, name, log: shared.log(horizon)?, standing, rows, next };
+                Steps { thing: subject.thing, name, log: reader.log(horizon)?, standing, rows, next };
             steps.name = names.of(subject.thing);
             names.failure()?;
             Ok(steps)

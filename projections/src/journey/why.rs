@@ -1,8 +1,6 @@
 //! Why is a field what it is? The event that last changed it, with everything that is known of that event, and
 //! those that changed it before.
 
-use std::sync::Arc;
-
 use domain::{Position, StreamId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     changes::{Changed, Field, Standing, Thing},
     names::Names,
-    reading::on_a_thread,
+    reading::{Reader, on_a_thread},
     shown::{FieldValue, Shown, Step},
     subject::Subject,
 };
 use crate::{
-    kit::ViewError,
-    questions::history::HistoryRow,
+    kit::{Projection as _, ViewError},
+    questions::history::{History, HistoryRow},
     runtime::{question::AskError, views::Views},
 };
 
@@ -47,12 +45,12 @@ pub struct Why {
 impl Views {
     /// Why a field of a thing is what it is, as of a moment.
     pub async fn why(&self, subject: Subject, field: &str, after: Option<Position>) -> Result<Why, AskError> {
-        self.see(after).await?;
-        let shared = Arc::clone(&self.shared);
-        let horizon = shared.horizon(subject).await?;
-        let (reader, wanted) = (Arc::clone(&shared), field.to_owned());
+        let deadline = self.begin(History::NAME, after).await?;
+        let horizon = self.shared.horizon(subject).await?;
+        let reader = Reader::new(&self.shared, &deadline);
+        let (log, wanted) = (reader.clone(), field.to_owned());
         let mut told = on_a_thread(move || {
-            let events = reader.stream(subject.thing, u64::MAX)?;
+            let events = log.stream(subject.thing, u64::MAX)?;
             let mut thing = Thing::default();
             let seen = events.iter().take_while(|recorded| horizon.sees(recorded));
             let changed: Vec<_> = seen.map(|recorded| (recorded.position, thing.apply(recorded))).collect();
@@ -67,9 +65,9 @@ impl Views {
         let more = told.changed.len().saturating_sub(EARLIER + 1);
         told.changed.drain(..more);
         let positions: Vec<_> = told.changed.iter().map(|(position, _)| *position).collect();
-        let rows = self.rows_at(&positions).await?;
+        let rows = self.rows_at(&positions, &deadline).await?;
         on_a_thread(move || {
-            let mut names = Names::new(&shared, horizon);
+            let mut names = Names::new(&reader, horizon);
             let name = names.of(subject.thing);
             let mut steps = told.steps(&mut names, rows);
             let field = told.thing.field(&told.field).map(|standing| names.field(&standing));

@@ -8,12 +8,13 @@ use std::{
 
 use domain::{ContactId, Keyring, Personal, Position, Recorded};
 use rusqlite::{
-    Connection, OptionalExtension as _, Params, Row, ToSql,
+    CachedStatement, Connection, OptionalExtension as _, Params, Row, StatementStatus, ToSql,
     types::{ToSqlOutput, Value},
 };
 use uuid::Uuid;
 
 use crate::kit::{
+    deadline::{self, Deadline},
     personal,
     tally::{BadTally, Change, merge, unpack},
 };
@@ -33,6 +34,10 @@ pub struct Tables {
     begun_at: Position,
     /// Whether anything was emptied that older pages beside the file may still hold.
     emptied: Cell<bool>,
+    /// Until when the question that is asked at the moment may be worked on.
+    deadline: Option<Deadline>,
+    /// How many steps SQLite has taken for it.
+    steps: Cell<u64>,
 }
 
 /// Changes to tallies that are not written yet.
@@ -65,6 +70,8 @@ impl Tables {
             changes: RefCell::default(),
             begun_at: Position::START,
             emptied: Cell::new(false),
+            deadline: None,
+            steps: Cell::new(0),
         }
     }
 
@@ -78,9 +85,48 @@ impl Tables {
         &self.connection
     }
 
+    /// Asks something that ends, with an error, when the deadline is over. Nothing of the deadline is left for the
+    /// next question.
+    pub(crate) fn within<T>(
+        &mut self,
+        deadline: &Deadline,
+        ask: impl FnOnce(&Self) -> T,
+    ) -> rusqlite::Result<T> {
+        deadline.watch(&mut self.connection)?;
+        self.deadline = Some(deadline.clone());
+        self.steps.set(0);
+        let answered = ask(self);
+        self.deadline = None;
+        deadline::unwatch(&mut self.connection)?;
+        Ok(answered)
+    }
+
+    /// How many steps SQLite has taken for the question.
+    pub(crate) const fn steps(&self) -> u64 {
+        self.steps.get()
+    }
+
+    /// Runs a statement where there is still time, and counts its steps.
+    fn run<T>(
+        &self,
+        sql: &str,
+        run: impl FnOnce(&mut CachedStatement<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        if let Some(deadline) = &self.deadline {
+            deadline.check()?;
+        }
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let done = run(&mut statement);
+        if self.deadline.is_some() {
+            let steps = statement.reset_status(StatementStatus::VmStep).cast_unsigned();
+            self.steps.set(self.steps.get() + u64::from(steps));
+        }
+        done
+    }
+
     /// Runs a statement; how many rows it changed.
     pub fn execute(&self, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
-        self.connection.prepare_cached(sql)?.execute(params)
+        self.run(sql, |statement| statement.execute(params))
     }
 
     /// The one row that a query finds, or none.
@@ -90,7 +136,7 @@ impl Tables {
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<Option<T>> {
-        self.connection.prepare_cached(sql)?.query_row(params, read).optional()
+        self.run(sql, |statement| statement.query_row(params, read).optional())
     }
 
     /// All rows that a query finds; give it a limit.
@@ -100,7 +146,7 @@ impl Tables {
         params: impl Params,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<Vec<T>> {
-        self.connection.prepare_cached(sql)?.query_map(params, read)?.collect()
+        self.run(sql, |statement| statement.query_map(params, read)?.collect())
     }
 
     /// A personal value for a column declared personal.

@@ -6,12 +6,15 @@ use std::{path::Path, sync::Arc};
 use domain::Position;
 use rusqlite::{Connection, OpenFlags, Row, types::Value};
 
-use crate::runtime::{
-    question::AskError,
-    served::{Phase, Served},
-    shared::Shared,
-    view_file::{Applied, FileError, PROGRESS_TABLE, ViewFile, read_progress, remove},
-    views::Views,
+use crate::{
+    kit::{Tables, deadline::Deadline},
+    runtime::{
+        question::AskError,
+        served::{Phase, Served},
+        shared::Shared,
+        view_file::{Applied, FileError, PROGRESS_TABLE, ViewFile, read_progress, remove},
+        views::Views,
+    },
 };
 
 /// How many events are read at a time.
@@ -19,7 +22,7 @@ const EVENTS_PER_PAGE: usize = 16_384;
 /// How often a check is begun again because something was erased meanwhile.
 const ATTEMPTS: usize = 5;
 /// How long a check waits until the view has seen what was erased.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+const SEEN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 /// How many differences of one view are reported.
 const REPORTED: usize = 20;
 
@@ -87,9 +90,11 @@ fn check_undisturbed(
         let head = shared.store.head();
         if served.status.borrow().phase == Phase::Following {
             // A view that does not come so far in time is compared as it is.
-            let _ = shared.runtime.block_on(served.wait_for(head, head, PATIENCE));
+            let _ = shared.runtime.block_on(served.wait_for(head, head, SEEN_TIMEOUT));
         }
-        let checked = check(shared, served, progress)?;
+        let deadline = shared.until_stopped();
+        let checked = check(shared, served, progress, &deadline);
+        let checked = checked.map_err(|error| served.explain(error, &deadline))?;
         if shared.store.erasures() == erasures {
             return Ok(checked);
         }
@@ -97,7 +102,12 @@ fn check_undisturbed(
     Err(AskError::Busy)
 }
 
-fn check(shared: &Shared, served: &Served, progress: &impl Fn(&str, Position)) -> Result<Checked, AskError> {
+fn check(
+    shared: &Shared,
+    served: &Served,
+    progress: &impl Fn(&str, Position),
+    deadline: &Deadline,
+) -> Result<Checked, AskError> {
     let view = served.view.description.name.to_owned();
     let Some(generation) = served.generation() else {
         let phase = served.status.borrow().phase.clone();
@@ -115,8 +125,8 @@ fn check(shared: &Shared, served: &Served, progress: &impl Fn(&str, Position)) -
     };
     let (live, anew) =
         (shared.folder.join(format!("{view}.check")), shared.folder.join(format!("{view}.anew")));
-    generation.copy_to(&live)?;
-    let checked = compare_with_log(shared, served, &live, &anew, progress);
+    let copied = generation.copy_to(&live, deadline).map_err(AskError::from);
+    let checked = copied.and_then(|()| compare_with_log(shared, served, [&live, &anew], progress, deadline));
     remove(&live).map_err(FileError::from)?;
     remove(&anew).map_err(FileError::from)?;
     checked
@@ -125,12 +135,12 @@ fn check(shared: &Shared, served: &Served, progress: &impl Fn(&str, Position)) -
 fn compare_with_log(
     shared: &Shared,
     served: &Served,
-    live: &Path,
-    anew: &Path,
+    [live, anew]: [&Path; 2],
     progress: &impl Fn(&str, Position),
+    deadline: &Deadline,
 ) -> Result<Checked, AskError> {
     let view = served.view.description.name.to_owned();
-    let live =
+    let mut live =
         Connection::open_with_flags(live, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(FileError::from)?;
     let target = read_progress(&live).map_err(FileError::from)?.position;
     let keyring = Arc::clone(&shared.keyring);
@@ -140,6 +150,7 @@ fn compare_with_log(
         Phase::Building | Phase::Following => None,
     };
     while file.progress.position < target {
+        served.check(deadline)?;
         let after = file.progress.position;
         let limit = usize::try_from(target.0 - after.0).unwrap_or(EVENTS_PER_PAGE).min(EVENTS_PER_PAGE);
         let page = shared.read(after, limit, served.view.read)?;
@@ -152,10 +163,15 @@ fn compare_with_log(
     }
     let mut checked = Checked { view, position: target, rows: 0, differences: Vec::new(), stopped };
     file.tables.write_tallies().map_err(FileError::from)?;
-    let anew = file.tables.connection();
-    for (table, key) in tables(anew).map_err(FileError::from)? {
-        compare(&live, anew, &table, &key, &mut checked).map_err(FileError::from)?;
-    }
+    deadline.watch(&mut live).map_err(FileError::from)?;
+    let compare_all = |anew: &Tables| -> rusqlite::Result<()> {
+        let anew = anew.connection();
+        for (table, key) in tables(anew)? {
+            compare(&live, anew, &table, &key, &mut checked)?;
+        }
+        Ok(())
+    };
+    file.tables.within(deadline, compare_all).flatten().map_err(FileError::from)?;
     Ok(checked)
 }
 

@@ -13,7 +13,7 @@ use std::{
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
-    kit::moment::KnownAt,
+    kit::{ViewError, deadline::Deadline, moment::KnownAt},
     runtime::{
         past_files::{Key, PastFile, UnderWay},
         question::{Answering, AskError, Question},
@@ -27,7 +27,7 @@ use crate::{
 /// How often a question is begun again because something was erased meanwhile.
 const ATTEMPTS: usize = 5;
 /// How long a question waits until its view has seen what was erased; then it does without a snapshot.
-const PATIENCE: Duration = Duration::from_secs(5);
+const SEEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many events are read at a time.
 const EVENTS_PER_PAGE: usize = 16_384;
 
@@ -40,12 +40,13 @@ impl Drop for Asker {
     }
 }
 
-/// Answers a question about the past.
+/// Answers a question about the past, folding included before its deadline.
 pub(crate) async fn ask<T: Send + 'static>(
     shared: &Arc<Shared>,
     served: &Arc<Served>,
     question: Question,
     answering: Answering<T>,
+    deadline: &Deadline,
 ) -> Result<T, AskError> {
     let waiting = Arc::clone(&shared.past.waiting).try_acquire_owned().map_err(|_| AskError::Busy)?;
     let known_at = match question.known_at {
@@ -53,7 +54,9 @@ pub(crate) async fn ask<T: Send + 'static>(
         Some(KnownAt::Moment(moment)) => Some(shared.store.position_at(moment).await?),
         Some(KnownAt::Size(size)) => Some(shared.store.position_of_size(size).await?),
     };
-    let folding = Arc::clone(&shared.past.folding).acquire_owned().await.map_err(|_| AskError::Busy)?;
+    let turn = Arc::clone(&shared.past.folding).acquire_owned();
+    let turn = tokio::time::timeout(deadline.at_most(Duration::MAX), turn).await;
+    let folding = turn.map_err(|_| AskError::Busy)?.map_err(|_| AskError::Busy)?;
     // Held until every thread is done, also where the asker has hung up: they bound the threads.
     let permits = Arc::new((waiting, folding));
     let key = Key { view: served.view.description.name, as_of: question.as_of, known_at };
@@ -63,9 +66,11 @@ pub(crate) async fn ask<T: Send + 'static>(
         // A snapshot is good once its view has seen, and erased in it, all that was erased so far.
         let from_snapshot = key.as_of.is_none() && key.known_at.is_some() && {
             let head = shared.store.head();
-            served.generation().is_some() && served.wait_for(head, head, PATIENCE).await.is_ok()
+            let timeout = deadline.at_most(SEEN_TIMEOUT);
+            served.generation().is_some() && served.wait_for(head, head, timeout).await.is_ok()
         };
-        let attempt = Attempt { key: key.clone(), erasures, from_snapshot, _permits: Arc::clone(&permits) };
+        let (key, deadline, _permits) = (key.clone(), deadline.clone(), Arc::clone(&permits));
+        let attempt = Attempt { key, erasures, from_snapshot, deadline, _permits };
         let answered = ask_once(shared, served, attempt, question.clone(), answering).await;
         if shared.store.erasures() == erasures {
             return answered;
@@ -81,6 +86,7 @@ struct Attempt {
     key: Key,
     erasures: u64,
     from_snapshot: bool,
+    deadline: Deadline,
     _permits: Arc<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
 }
 
@@ -96,7 +102,8 @@ async fn ask_once<T: Send + 'static>(
     let gone = Arc::new(AtomicBool::new(false));
     let _asker = Asker(Arc::clone(&gone));
     let answer = tokio::task::spawn_blocking(move || {
-        let Attempt { key, erasures, from_snapshot, _permits } = attempt;
+        let Attempt { key, erasures, from_snapshot, deadline, _permits } = attempt;
+        served.check(&deadline)?;
         let slot = shared.past.slot(key.clone());
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         let under_way = UnderWay::begin(&shared.past, erasures);
@@ -104,9 +111,16 @@ async fn ask_once<T: Send + 'static>(
             Some((_, file)) => file,
             None => begin(&shared, &served, &key, from_snapshot)?,
         };
-        fold(&shared, &mut file.0, (&key, erasures), &gone)?;
-        let answered = answering(&file.0.tables, &served.view, &question, file.0.progress.position);
-        if shared.store.erasures() == erasures {
+        let may_go_on = || {
+            served.check(&deadline)?;
+            let is_in_vain = gone.load(Ordering::Acquire) || shared.store.erasures() != erasures;
+            if is_in_vain { Err(AskError::Busy) } else { Ok(()) }
+        };
+        let folded = fold(&shared, &mut file.0, &key, may_go_on);
+        // What could not be folded in time is kept: who asks again goes on from there.
+        let is_whole = matches!(folded, Ok(()) | Err(AskError::TimedOut { .. }));
+        let answered = folded.and_then(|()| answer(&mut file.0, &served, &question, answering, &deadline));
+        if is_whole && shared.store.erasures() == erasures {
             *slot = Some((erasures, file));
         } else {
             drop(file);
@@ -141,14 +155,12 @@ fn begin(shared: &Shared, served: &Served, key: &Key, from_snapshot: bool) -> Re
 fn fold(
     shared: &Shared,
     file: &mut ViewFile,
-    (key, erasures): (&Key, u64),
-    gone: &AtomicBool,
+    key: &Key,
+    may_go_on: impl Fn() -> Result<(), AskError>,
 ) -> Result<(), AskError> {
     let target = key.known_at.unwrap_or_else(|| shared.store.head());
     while file.progress.position < target {
-        if shared.stopping() || gone.load(Ordering::Acquire) || shared.store.erasures() != erasures {
-            return Err(AskError::Busy);
-        }
+        may_go_on()?;
         let after = file.progress.position;
         let limit = usize::try_from(target.0 - after.0).unwrap_or(EVENTS_PER_PAGE).min(EVENTS_PER_PAGE);
         let mut page = shared.read(after, limit, file.view().read)?;
@@ -163,7 +175,24 @@ fn fold(
         }
     }
     if !file.progress.complete {
+        // An index half built could not be taken back: this is done to its end.
+        may_go_on()?;
         file.finish()?;
     }
     Ok(())
+}
+
+/// Asks a file of the past.
+fn answer<T>(
+    file: &mut ViewFile,
+    served: &Served,
+    question: &Question,
+    answering: Answering<T>,
+    deadline: &Deadline,
+) -> Result<T, AskError> {
+    let position = file.progress.position;
+    file.tables
+        .within(deadline, |tables| answering(tables, &served.view, question, position))
+        .map_err(ViewError::from)?
+        .map_err(|error| served.explain(error, deadline))
 }

@@ -1,5 +1,7 @@
 //! Questions to views: what is asked, what is answered, and why not.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use domain::{Position, ReadError};
 
@@ -36,6 +38,8 @@ pub struct Answered {
     pub position: Position,
     /// The view's version.
     pub version: u32,
+    /// How many steps SQLite took for it: what the question cost, the same on every machine.
+    pub steps: u64,
 }
 
 /// Why a question was not answered.
@@ -90,6 +94,25 @@ pub enum AskError {
     /// An event cannot be folded.
     #[error("the view stands still before an event that it cannot fold: {0}")]
     Stopped(String),
+    /// It took longer than any question may: narrow it, or ask again.
+    #[error(
+        "the view `{view}` did not answer within {} seconds: narrow the question (a period, a smaller limit) or ask again",
+        timeout.as_secs_f64()
+    )]
+    TimedOut {
+        /// The view.
+        view: String,
+        /// How long a question may take.
+        timeout: Duration,
+    },
+    /// The views were told to stop while it was answered: ask again when they are open again.
+    #[error(
+        "the view `{view}` does not answer any more, since the program is ending: ask again when it is back"
+    )]
+    Ending {
+        /// The view.
+        view: String,
+    },
     /// Too many look back in time at once: ask again.
     #[error("too many questions about the past are being worked on: ask again in a moment")]
     Busy,
@@ -110,5 +133,5 @@ pub(crate) fn ask_tables(
     let json = (view.view)(tables, &question.query, &question.page)?;
     transaction.finish().map_err(ViewError::from)?;
     let json = json.ok_or(AskError::NotFound)?;
-    Ok(Answered { json, position, version: view.description.version })
+    Ok(Answered { json, position, version: view.description.version, steps: tables.steps() })
 }

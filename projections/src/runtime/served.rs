@@ -14,7 +14,11 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::{
-    kit::{Tables, ViewError, view::AnyView},
+    kit::{
+        Tables, ViewError,
+        deadline::{Deadline, Over, is_interrupted},
+        view::AnyView,
+    },
     runtime::{
         question::{Answering, AskError, Question},
         view_file::{FileError, ViewFile, remove, restrict, write_whole},
@@ -35,6 +39,8 @@ pub(crate) struct Served {
     pub(crate) erasures: AtomicU64,
     /// Held while snapshots are given their names or emptied.
     pub(crate) snapshots: Mutex<()>,
+    /// How many questions were not answered in time.
+    pub(crate) timeouts: AtomicU64,
 }
 
 /// How a view is getting on.
@@ -96,6 +102,7 @@ impl Served {
             rebuilt: Mutex::new(None),
             erasures: AtomicU64::new(0),
             snapshots: Mutex::new(()),
+            timeouts: AtomicU64::new(0),
         }
     }
 
@@ -133,7 +140,7 @@ impl Served {
         &self,
         wanted: Position,
         head: Position,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<(), AskError> {
         if wanted > head {
             let message = format!("is beyond the end of the log, which is at {head}");
@@ -142,7 +149,7 @@ impl Served {
         let mut status = self.status.subscribe();
         let seen = status
             .wait_for(|status| status.position >= wanted || matches!(status.phase, Phase::Stopped { .. }));
-        if let Ok(Ok(now)) = tokio::time::timeout(patience, seen).await {
+        if let Ok(Ok(now)) = tokio::time::timeout(timeout, seen).await {
             return match &now.phase {
                 Phase::Stopped { at, reason } if now.position < wanted => {
                     Err(AskError::Stopped(format!("position {at}: {reason}")))
@@ -152,6 +159,31 @@ impl Served {
         }
         let position = self.status.borrow().position;
         Err(AskError::Behind { view: self.view.description.name.to_owned(), position, wanted })
+    }
+
+    /// Refuses to go on with a question whose deadline is over.
+    pub(crate) fn check(&self, deadline: &Deadline) -> Result<(), AskError> {
+        let view = || self.view.description.name.to_owned();
+        match deadline.over() {
+            None => Ok(()),
+            Some(Over::Stopping) => Err(AskError::Ending { view: view() }),
+            Some(Over::TimedOut(timeout)) => {
+                self.timeouts.fetch_add(1, Ordering::Relaxed);
+                Err(AskError::TimedOut { view: view(), timeout })
+            }
+        }
+    }
+
+    /// Says of a question that was interrupted why it was.
+    pub(crate) fn explain(&self, error: AskError, deadline: &Deadline) -> AskError {
+        match error {
+            AskError::View(ViewError::Tables(ref cause)) | AskError::File(FileError::Sqlite(ref cause))
+                if is_interrupted(cause) =>
+            {
+                self.check(deadline).err().unwrap_or(error)
+            }
+            error => error,
+        }
     }
 }
 
@@ -163,26 +195,31 @@ impl Generation {
         at_least: Position,
         keyring: &Arc<dyn Keyring>,
         answering: Answering<T>,
+        deadline: &Deadline,
     ) -> Result<T, AskError> {
         let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let tables = match kept {
+        let mut tables = match kept {
             Some(tables) => tables,
             None => ViewFile::open_to_ask(&self.path, Arc::clone(keyring))?,
         };
-        let answered = answering(&tables, view, question, at_least);
+        let answered = tables
+            .within(deadline, |tables| answering(tables, view, question, at_least))
+            .map_err(ViewError::from)?;
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < KEPT_READERS {
+        // One that has not come out of its transaction would show its moment for ever.
+        if readers.len() < KEPT_READERS && tables.connection().is_autocommit() {
             readers.push(tables);
         }
         answered
     }
 
     /// Copies what is served now into a file of its own, without stopping anybody.
-    pub(crate) fn copy_to(&self, path: &Path) -> Result<(), FileError> {
+    pub(crate) fn copy_to(&self, path: &Path, deadline: &Deadline) -> Result<(), FileError> {
         remove(path)?;
-        let connection =
+        let mut connection =
             rusqlite::Connection::open_with_flags(&self.path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.busy_timeout(Duration::from_secs(5))?;
+        deadline.watch(&mut connection)?;
         connection.execute("VACUUM INTO ?1", [path.to_string_lossy()])?;
         restrict(path)?;
         Ok(())

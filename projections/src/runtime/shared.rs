@@ -15,7 +15,10 @@ use domain::{EventStore, Keyring, KindSet, Position, ReadError};
 use tokio::runtime::Handle;
 
 use crate::{
-    kit::view::{AnyView, Description},
+    kit::{
+        deadline::Deadline,
+        view::{AnyView, Description},
+    },
     runtime::{
         past_files::PastFiles,
         question::AskError,
@@ -30,10 +33,12 @@ pub(crate) struct Shared {
     pub(crate) keyring: Arc<dyn Keyring>,
     pub(crate) folder: PathBuf,
     pub(crate) runtime: Handle,
-    pub(crate) stopping: AtomicBool,
+    pub(crate) stopping: Arc<AtomicBool>,
     pub(crate) views: Vec<Arc<Served>>,
     pub(crate) past: PastFiles,
     pub(crate) snapshot_every: u64,
+    /// How long a question may take.
+    pub(crate) question_timeout: Duration,
 }
 
 impl Shared {
@@ -44,16 +49,26 @@ impl Shared {
 
     /// Waits until the log can be read here up to a position that another node has given, or an append of this one.
     /// Where nobody else writes there is nothing beyond the head.
-    pub(super) async fn reach(&self, position: Position, patience: Duration) -> Result<(), AskError> {
+    pub(super) async fn reach(&self, position: Position, timeout: Duration) -> Result<(), AskError> {
         let following = async {
             while self.store.head() < position {
                 self.store.changed(self.store.head()).await;
             }
         };
-        if self.store.is_shared() && tokio::time::timeout(patience, following).await.is_err() {
+        if self.store.is_shared() && tokio::time::timeout(timeout, following).await.is_err() {
             return Err(AskError::LogBehind { position: self.store.head(), wanted: position });
         }
         Ok(())
+    }
+
+    /// The deadline of a question that begins now.
+    pub(crate) fn deadline(&self) -> Deadline {
+        Deadline::within(self.question_timeout, &self.stopping)
+    }
+
+    /// The deadline of long work that begins now.
+    pub(crate) fn until_stopped(&self) -> Deadline {
+        Deadline::until_stopped(&self.stopping)
     }
 
     pub(crate) fn stopping(&self) -> bool {

@@ -55,7 +55,7 @@ fn take(shared: &Shared, served: &Served, generation: &Generation, due: Position
     fs::create_dir_all(&folder)?;
     let half = folder.join(format!("{}{due}.half", prefix(view)));
     let erasures = served.erasures.load(Ordering::Acquire);
-    generation.copy_to(&half)?;
+    generation.copy_to(&half, &shared.until_stopped())?;
     // The view has moved on since it was due: what counts is how far the copy goes.
     let copied =
         read_progress(&Connection::open_with_flags(&half, OpenFlags::SQLITE_OPEN_READ_ONLY)?)?.position;

@@ -39,7 +39,7 @@ const PROGRESS: &str = "
 const UNSAVED: u64 = 10_000;
 
 /// How long a connection waits for another one.
-const PATIENCE: Duration = Duration::from_secs(5);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long emptying the write-ahead log waits for readers before it lets the folding go on.
 const BRIEFLY: Duration = Duration::from_millis(50);
 
@@ -335,7 +335,7 @@ impl ViewFile {
         let connection = self.tables.connection();
         connection.busy_timeout(BRIEFLY)?;
         let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-        connection.busy_timeout(PATIENCE)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
         self.emptying = busy? != 0;
         Ok(!self.emptying)
     }
@@ -393,7 +393,7 @@ fn position(event: &Result<Recorded, BadEvent>) -> Position {
 }
 
 fn make_live(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(PATIENCE)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON;
          PRAGMA wal_autocheckpoint = 16000; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;",

@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     kit::{
+        deadline::Deadline,
         moment,
         view::{Catalogue, Description},
     },
@@ -31,8 +32,28 @@ use crate::{
     },
 };
 
-/// How long a question waits for its view to have seen `after`.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a question waits until the log can be read as far as `after`, and then until its view has seen that.
+const AFTER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a question may take once it has waited, unless told otherwise: folding the past included.
+pub const QUESTION_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long waiting and answering take together at most.
+pub const ANSWER_TIMEOUT: Duration =
+    Duration::from_secs(2 * AFTER_TIMEOUT.as_secs() + QUESTION_TIMEOUT.as_secs());
+
+/// How views are opened.
+#[derive(Clone, Debug)]
+pub struct ViewOptions {
+    /// A copy of each view is kept whenever it passes a multiple of so many events.
+    pub snapshot_every: u64,
+    /// How long a question may take once it has waited.
+    pub question_timeout: Duration,
+}
+
+impl Default for ViewOptions {
+    fn default() -> Self {
+        Self { snapshot_every: snapshot::SNAPSHOT_EVERY, question_timeout: QUESTION_TIMEOUT }
+    }
+}
 
 /// All views of one log.
 pub struct Views {
@@ -48,12 +69,13 @@ impl Views {
         keyring: Arc<dyn Keyring>,
         folder: &Path,
         runtime: Handle,
-        snapshot_every: u64,
+        options: ViewOptions,
     ) -> Result<Self, FileError> {
         fs::create_dir_all(folder)?;
         let past = PastFiles::open(folder)?;
         let views = catalogue.0.into_iter().map(|view| Arc::new(Served::new(view))).collect();
-        let stopping = AtomicBool::new(false);
+        let stopping = Arc::new(AtomicBool::new(false));
+        let ViewOptions { snapshot_every, question_timeout } = options;
         let shared = Arc::new(Shared {
             store,
             keyring,
@@ -63,6 +85,7 @@ impl Views {
             views,
             past,
             snapshot_every,
+            question_timeout,
         });
         let mut files = Vec::new();
         let mut missing = Vec::new();
@@ -95,6 +118,13 @@ impl Views {
         self.shared.views.iter().map(of).collect()
     }
 
+    /// How many questions each view has not answered in time.
+    pub fn timeouts(&self) -> Vec<(&'static str, u64)> {
+        let of =
+            |served: &Arc<Served>| (served.view.description.name, served.timeouts.load(Ordering::Relaxed));
+        self.shared.views.iter().map(of).collect()
+    }
+
     /// The position of the last durable event of the log.
     pub fn head(&self) -> Position {
         self.shared.store.head()
@@ -112,22 +142,38 @@ impl Views {
 
     /// Answers a question.
     pub async fn ask(&self, question: Question) -> Result<Answered, AskError> {
-        self.ask_with(question, ask_tables).await
+        let deadline = self.begin(&question.view, question.after).await?;
+        self.ask_within(question, ask_tables, deadline).await
     }
 
-    /// Answers a question in a way of its own.
-    pub(crate) async fn ask_with<T: Send + 'static>(
+    /// Waits until the log can be read as far as a position, and then until a view has seen that.
+    async fn wait_for(&self, view: &str, after: Option<Position>, timeout: Duration) -> Result<(), AskError> {
+        let served = self.shared.find(view)?;
+        if let Some(after) = after {
+            self.shared.reach(after, timeout).await?;
+            served.wait_for(after, self.head(), timeout).await?;
+        }
+        Ok(())
+    }
+
+    /// Begins one question, or several that have one deadline together: waits first for what the first of them is to
+    /// see, which is not of their time.
+    pub(crate) async fn begin(&self, view: &str, after: Option<Position>) -> Result<Deadline, AskError> {
+        self.wait_for(view, after, AFTER_TIMEOUT).await?;
+        Ok(self.shared.deadline())
+    }
+
+    /// Answers a question in a way of its own before a deadline, waiting included.
+    pub(crate) async fn ask_within<T: Send + 'static>(
         &self,
         question: Question,
         answering: Answering<T>,
+        deadline: Deadline,
     ) -> Result<T, AskError> {
         let served = Arc::clone(self.shared.find(&question.view)?);
-        if let Some(after) = question.after {
-            self.shared.reach(after, PATIENCE).await?;
-            served.wait_for(after, self.head(), PATIENCE).await?;
-        }
+        self.wait_for(&question.view, question.after, deadline.at_most(AFTER_TIMEOUT)).await?;
         if question.as_of.is_some() || question.known_at.is_some() {
-            return past::ask(&self.shared, &served, question, answering).await;
+            return past::ask(&self.shared, &served, question, answering, &deadline).await;
         }
         // Read before the question's transaction begins: what the answer holds is never older than this.
         let at_least = served.status.borrow().position;
@@ -140,7 +186,12 @@ impl Views {
             return Err(AskError::Building { view: question.view, position, head: self.head() });
         };
         let keyring = Arc::clone(&self.shared.keyring);
-        let ask = move || generation.ask(&served.view, &question, at_least, &keyring, answering);
+        let ask = move || {
+            served.check(&deadline)?;
+            generation
+                .ask(&served.view, &question, at_least, &keyring, answering, &deadline)
+                .map_err(|error| served.explain(error, &deadline))
+        };
         match tokio::task::spawn_blocking(ask).await {
             Ok(answer) => answer,
             Err(error) => Err(AskError::Stopped(error.to_string())),
@@ -177,7 +228,7 @@ impl Views {
         }
     }
 
-    /// Stops following; what has been folded is saved.
+    /// Stops following and answering: what has been folded is saved, and a question under way ends at once.
     pub fn close(&self) {
         self.shared.stopping.store(true, Ordering::Release);
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
