@@ -5,7 +5,7 @@ use std::{fs, sync::Arc};
 use commands::{BatchLine, Command, Commands, Sender};
 use domain::{Actor, EventStore, Role};
 use intake::{Campus, Demo};
-use projections::{AskError, KnownAt, Question, ViewError, Views};
+use projections::{AskError, KnownAt, Question, ViewError, ViewOptions, Views};
 use store::{EmbeddedStore, Log as _};
 use tokio::runtime::Handle;
 
@@ -40,7 +40,8 @@ async fn what_was_known_then_is_answered_as_it_was_then_from_snapshots_too() {
     let (log, path, runtime) =
         (Arc::clone(&store) as Arc<dyn EventStore>, folder.path().to_owned(), Handle::current());
     let keyring = store.keyring();
-    let open = move || Views::open(log, keyring, &path, runtime, SNAPSHOT_EVERY).unwrap();
+    let options = ViewOptions { snapshot_every: SNAPSHOT_EVERY, ..ViewOptions::default() };
+    let open = move || Views::open(log, keyring, &path, runtime, options).unwrap();
     let views = tokio::task::spawn_blocking(open).await.unwrap();
     let commands = Commands::new(Arc::clone(&store) as Arc<dyn EventStore>);
 

@@ -28,6 +28,7 @@ mod live_feed;
 mod real_files;
 mod rebuilt_equals_live;
 mod repair;
+mod row_budgets;
 mod store;
 mod story;
 mod structure;

@@ -24,7 +24,7 @@ use domain::{
     Actor, Answer, Append, AppendError, CommandKey, Event, EventStore, KeyedAnswer, Kind, KindSet, Page,
     Position, ReadError, Recorded, Role, Stored, StreamId, contact::ContactEvent,
 };
-use projections::{AskError, Question, Views};
+use projections::{AskError, Question, ViewOptions, Views};
 use proptest::{
     prelude::*,
     test_runner::{RngAlgorithm, TestRng, TestRunner},
@@ -178,7 +178,8 @@ impl Followed {
     async fn open(log: Arc<dyn EventStore>, keyring: Arc<dyn domain::Keyring>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (path, runtime) = (folder.path().to_owned(), Handle::current());
-        let open = move || Views::open(log, keyring, &path, runtime, u64::MAX).unwrap();
+        let options = ViewOptions { snapshot_every: u64::MAX, ..ViewOptions::default() };
+        let open = move || Views::open(log, keyring, &path, runtime, options).unwrap();
         Self { views: Arc::new(tokio::task::spawn_blocking(open).await.unwrap()), folder }
     }
 

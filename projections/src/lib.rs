@@ -6,6 +6,8 @@
 //! by step.
 
 #[cfg(test)]
+mod deadlines;
+#[cfg(test)]
 mod every_view;
 #[cfg(test)]
 mod folds;

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, time::Instant};
 
 use domain::{EventStore, KindSet, Position};
-use projections::{Phase, Views};
+use projections::{Phase, ViewOptions, Views};
 use store::{DataFolder, EmbeddedStore, Log as _, Options};
 use tokio::runtime::Runtime;
 
@@ -36,8 +36,7 @@ pub fn measure(
     let (begun, core) = (Instant::now(), core_seconds());
     let log: Arc<dyn EventStore> = Arc::clone(&store) as _;
     let views =
-        Views::open(log, store.keyring(), &folder, runtime.handle().clone(), projections::SNAPSHOT_EVERY)
-            .unwrap();
+        Views::open(log, store.keyring(), &folder, runtime.handle().clone(), ViewOptions::default()).unwrap();
     runtime.block_on(views.settle(store.head(), |_| {}));
     folded(report, &store, "all views built for the first time", begun, core);
     if is_wanted {

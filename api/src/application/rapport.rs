@@ -10,7 +10,7 @@ use std::{
 use commands::Commands;
 use domain::{EventStore, Keyring};
 use ledger::{Keeper, Ledger, note::Signer};
-use projections::{SNAPSHOT_EVERY, Views};
+use projections::{SNAPSHOT_EVERY, ViewOptions, Views};
 use store::{DataFolder, Log, Options, Place};
 
 use super::{tokens::Tokens, witness::Witness};
@@ -76,7 +76,7 @@ impl Rapport {
             Arc::clone(&keyring),
             &folder.views()?,
             runtime.clone(),
-            snapshot_every,
+            ViewOptions { snapshot_every, ..ViewOptions::default() },
         )?;
         let tokens = Tokens::open(&folder.path().join("tokens.json"), log.clone())?;
         let rapport =

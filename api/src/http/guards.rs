@@ -11,6 +11,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
+use projections::ANSWER_TIMEOUT;
 use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer};
 
 use super::{
@@ -22,6 +23,8 @@ use crate::application::readiness;
 
 /// How long a request may take, body included.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
+// A question that takes too long says so itself, which this could not do.
+const _: () = assert!(ANSWER_TIMEOUT.as_secs() < REQUEST_TIMEOUT.as_secs());
 /// How many requests are worked on at a time; more are turned away at once.
 const REQUESTS_MAX: usize = 1_024;
 

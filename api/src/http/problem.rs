@@ -176,9 +176,17 @@ impl From<AskError> for Problem {
             AskError::Stopped(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "view-stopped", "The view stands still", detail)
             }
-            AskError::View(ViewError::Tables(_)) | AskError::Log(_) | AskError::File(_) | AskError::Busy => {
-                Self::unavailable(detail)
-            }
+            AskError::TimedOut { .. } => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "question-timeout",
+                "The question took too long",
+                detail,
+            ),
+            AskError::View(ViewError::Tables(_))
+            | AskError::Log(_)
+            | AskError::File(_)
+            | AskError::Ending { .. }
+            | AskError::Busy => Self::unavailable(detail),
         }
     }
 }
@@ -207,6 +215,30 @@ impl From<LedgerError> for Problem {
                 Self::new(StatusCode::CONFLICT, "not-covered", "No checkpoint covers that", detail)
             }
             error => Self::unavailable(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_question_that_takes_too_long_has_a_problem_of_its_own_and_may_be_asked_again() {
+        let view = || "giving".to_owned();
+        let timed_out = AskError::TimedOut { view: view(), timeout: Duration::from_secs(30) };
+        let problem = Problem::from(timed_out);
+        assert_eq!(problem.kind, "urn:rapport:problem:question-timeout");
+        assert_eq!(
+            problem.detail,
+            "the view `giving` did not answer within 30 seconds: narrow the question (a period, a smaller limit) or ask again"
+        );
+        for problem in [problem, Problem::from(AskError::Ending { view: view() })] {
+            let response = problem.into_response();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(response.headers()[header::RETRY_AFTER], "1");
         }
     }
 }

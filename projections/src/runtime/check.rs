@@ -108,6 +108,7 @@ fn check(
     progress: &impl Fn(&str, Position),
     deadline: &Deadline,
 ) -> Result<Checked, AskError> {
+    served.check(deadline)?;
     let view = served.view.description.name.to_owned();
     let Some(generation) = served.generation() else {
         let phase = served.status.borrow().phase.clone();

@@ -213,6 +213,12 @@ impl Generation {
         answered
     }
 
+    /// How many connections are kept at the moment.
+    #[cfg(test)]
+    pub(crate) fn kept_readers(&self) -> usize {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Copies what is served now into a file of its own, without stopping anybody.
     pub(crate) fn copy_to(&self, path: &Path, deadline: &Deadline) -> Result<(), FileError> {
         remove(path)?;

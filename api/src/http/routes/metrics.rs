@@ -38,6 +38,9 @@ pub(crate) async fn metrics(State(app): State<App>, caller: Caller) -> Result<Re
         let stopped = matches!(status.phase, Phase::Stopped { .. });
         metrics::gauge!("rapport_view_stopped", "view" => view.name).set(f64::from(u8::from(stopped)));
     }
+    for (view, timeouts) in app.rapport.views.timeouts() {
+        metrics::counter!("rapport_view_timeouts_total", "view" => view).absolute(timeouts);
+    }
     if let Some(standing) = app.rapport.log.standing() {
         let behind = standing.behind.map_or(f64::INFINITY, |behind| behind.as_secs_f64());
         metrics::gauge!("rapport_node_behind_seconds").set(behind);
