@@ -75,8 +75,8 @@ const ROOMS: &[(&str, &str)] = &[
     ("commands", "lib > KINDS, execution > kit"),
     (
         "store",
-        "lib > place, copying > kurrent, embedded, without_clusters > log, whole_log, copy_error \
-         > backup_outcome, cluster, folder, recording > sealing > sqlite, options, open_error",
+        "lib > place, copying > kurrent, without_clusters > embedded > log, whole_log, copy_error \
+         > backup_outcome, cluster, recording > sealing > folder > sqlite, options, open_error",
     ),
     ("projections", "lib > journey > questions, runtime > kit"),
     ("ledger", ""),

@@ -227,13 +227,13 @@ mod tests {
 
     #[test]
     fn a_question_that_takes_too_long_has_a_problem_of_its_own_and_may_be_asked_again() {
-        let view = || "giving".to_owned();
+        let view = || "asked".to_owned();
         let timed_out = AskError::TimedOut { view: view(), timeout: Duration::from_secs(30) };
         let problem = Problem::from(timed_out);
         assert_eq!(problem.kind, "urn:rapport:problem:question-timeout");
         assert_eq!(
             problem.detail,
-            "the view `giving` did not answer within 30 seconds: narrow the question (a period, a smaller limit) or ask again"
+            "the view `asked` did not answer within 30 seconds: narrow the question (a period, a smaller limit) or ask again"
         );
         for problem in [problem, Problem::from(AskError::Ending { view: view() })] {
             let response = problem.into_response();
