@@ -25,7 +25,7 @@ use tower::ServiceExt as _;
 use uuid::Uuid;
 
 /// No request takes longer, however slow the machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The n-th thing of a kind.
 pub(crate) fn id(kind: Kind, number: u64) -> Uuid {
@@ -156,8 +156,8 @@ pub(crate) async fn send(router: &Router, ask: &Ask) -> Option<Reply> {
         let body = if endless { Vec::new() } else { body.collect().await.unwrap().to_bytes().to_vec() };
         Reply { status: parts.status.as_u16(), headers, body }
     };
-    let answered = tokio::time::timeout(PATIENCE, answered).await;
-    Some(answered.unwrap_or_else(|_| panic!("no answer within {PATIENCE:?} to {ask:?}")))
+    let answered = tokio::time::timeout(TEST_TIMEOUT, answered).await;
+    Some(answered.unwrap_or_else(|_| panic!("no answer within {TEST_TIMEOUT:?} to {ask:?}")))
 }
 
 /// One organisation in a data folder, open in this process.
@@ -225,7 +225,7 @@ async fn open(folder: &Path) -> Arc<Rapport> {
     loop {
         match Rapport::open(folder).await {
             Ok(rapport) => return rapport,
-            Err(error) if began.elapsed() > PATIENCE => panic!("{error:#}"),
+            Err(error) if began.elapsed() > TEST_TIMEOUT => panic!("{error:#}"),
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
@@ -370,7 +370,7 @@ impl Client {
     pub(crate) fn connect(address: SocketAddr, token: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TEST_TIMEOUT))?;
         Ok(Self { stream: BufReader::new(stream), token: token.to_owned() })
     }
 

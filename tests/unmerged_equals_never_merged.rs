@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use commands::{Body, Command, Commands, Sender};
 use domain::{
-    Actor, Answer, Append, AppendError, CommandKey, Event, EventStore, KeyedAnswer, Kind, KindSet, Page,
+    Actor, Answer, Append, AppendError, CommandKey, Event, EventPage, EventStore, KeyedAnswer, Kind, KindSet,
     Position, ReadError, Recorded, Role, Stored, StreamId, contact::ContactEvent,
 };
 use projections::{AskError, Question, ViewOptions, Views};
@@ -75,7 +75,7 @@ impl EventStore for NeverMerged {
         self.0.read_at(positions).await
     }
 
-    async fn read_all(&self, after: Position, limit: usize, kinds: KindSet) -> Result<Page, ReadError> {
+    async fn read_all(&self, after: Position, limit: usize, kinds: KindSet) -> Result<EventPage, ReadError> {
         let mut page = self.0.read_all(after, limit, kinds).await?;
         page.events.retain(|event| !event.as_ref().is_ok_and(is_merge));
         Ok(page)

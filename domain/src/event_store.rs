@@ -43,7 +43,7 @@ pub trait EventStore: Send + Sync + 'static {
 
     /// The events after a position in global order, personal values left sealed. Only the kinds wanted are
     /// decoded and returned; the page says how far it has read.
-    async fn read_all(&self, after: Position, limit: usize, kinds: KindSet) -> Result<Page, ReadError>;
+    async fn read_all(&self, after: Position, limit: usize, kinds: KindSet) -> Result<EventPage, ReadError>;
 
     /// Hands out the events after a position in global order, exactly as they are stored, at most `limit`; how
     /// far it has read. Reads on the caller's own thread, which must be one that may wait for a disk. A row that
@@ -162,7 +162,7 @@ pub struct KeyedAnswer {
 
 /// Events in global order.
 #[derive(Debug, Default)]
-pub struct Page {
+pub struct EventPage {
     /// The events wanted, or in the place of one that cannot be read, what is wrong with it.
     pub events: Vec<Result<Recorded, BadEvent>>,
     /// How far the page reaches; the next page begins after it.

@@ -29,7 +29,7 @@ pub mod tagged;
 
 pub use event::{Event, Kind, KindEvent, KindSet};
 pub use event_store::{
-    Answer, AnsweredEvent, Append, AppendError, CommandKey, EventStore, KeyedAnswer, NewEvent, Page,
+    Answer, AnsweredEvent, Append, AppendError, CommandKey, EventPage, EventStore, KeyedAnswer, NewEvent,
     READ_AT_ONCE, ReadError,
 };
 pub use evidence::Evidence;

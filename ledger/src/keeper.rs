@@ -14,8 +14,8 @@ use domain::{EventStore, Position, ReadError};
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
-    keeping::{Ledger, LedgerError, Signed},
     leaf::LeafHasher,
+    ledger::{Ledger, LedgerError, Signed},
 };
 
 /// How often a checkpoint is signed while events are recorded.

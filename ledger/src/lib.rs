@@ -13,12 +13,12 @@ pub mod bundle;
 pub mod checkpoint;
 mod hashes;
 mod keeper;
-mod keeping;
 pub mod leaf;
+mod ledger;
 pub mod merkle;
 pub mod note;
 pub mod tile;
 pub mod verification;
 
 pub use keeper::Keeper;
-pub use keeping::{Ledger, LedgerError};
+pub use ledger::{Ledger, LedgerError};

@@ -17,8 +17,8 @@ use serde::Serialize;
 use crate::{
     checkpoint::Checkpoint,
     hashes::{Hashes, TORN, kept_levels, path},
-    keeping::{CHECKPOINTS, LedgerError, read_key},
     leaf::LeafHasher,
+    ledger::{CHECKPOINTS, LedgerError, read_key},
     merkle::{Frontier, Hash, Nodes as _},
     note::{NoteError, Verifier},
 };

@@ -108,8 +108,8 @@ impl EventStore for Silence {
         Ok(Vec::new())
     }
 
-    async fn read_all(&self, after: Position, _: usize, _: KindSet) -> Result<domain::Page, ReadError> {
-        Ok(domain::Page { events: Vec::new(), through: after })
+    async fn read_all(&self, after: Position, _: usize, _: KindSet) -> Result<domain::EventPage, ReadError> {
+        Ok(domain::EventPage { events: Vec::new(), through: after })
     }
 
     async fn read_stored(

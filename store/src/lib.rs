@@ -50,7 +50,7 @@ pub use embedded::{backup::restore, store::EmbeddedStore, stored_log::StoredLog}
 pub use folder::data_folder::DataFolder;
 #[cfg(feature = "kurrentdb")]
 pub use kurrent::KurrentStore;
-pub use log::{Document, Log, Peer, Standing, Statistics};
+pub use log::{Document, Log, NodeStatus, Peer, Statistics};
 pub use open_error::OpenError;
 pub use options::{Faults, Options};
 pub use place::{Place, open};

@@ -29,7 +29,7 @@ pub struct Statistics {
 
 /// How a node stands to its cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct NodeStatus {
     /// How long ago the end of the log was last reached; `None` where it never was since the start.
     pub behind: Option<Duration>,
     /// Whether that is lately enough for the node to be asked.
@@ -91,7 +91,7 @@ pub trait Log: EventStore {
     }
 
     /// How this node stands to its cluster; `None` where the log lies in the folder.
-    fn standing(&self) -> Option<Standing> {
+    fn node_status(&self) -> Option<NodeStatus> {
         None
     }
 

@@ -38,13 +38,13 @@ mod server;
 use report::Report;
 
 /// What was asked for on the command line.
-struct Wishes {
+struct Arguments {
     quick: bool,
     events: Option<u64>,
     only: Option<String>,
 }
 
-impl Wishes {
+impl Arguments {
     fn read(arguments: &[String]) -> Self {
         let after = |flag: &str| {
             let place = arguments.iter().position(|argument| argument == flag)?;
@@ -88,10 +88,10 @@ fn main() {
         println!("figures are measured by `cargo bench -p tests --bench figures`");
         return;
     }
-    measure(&Wishes::read(&arguments));
+    measure(&Arguments::read(&arguments));
 }
 
-fn measure(wishes: &Wishes) {
+fn measure(wishes: &Arguments) {
     let parent = std::env::var_os("RAPPORT_BENCH_DIR")
         .map_or_else(|| env!("CARGO_TARGET_TMPDIR").into(), PathBuf::from);
     std::fs::create_dir_all(&parent).unwrap();

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::servers::Servers;
 use crate::{
     contract::{Store, all_of, append, assert_answered, fund, key, keyed, registered, renamed, stream_of},
-    harness::PATIENCE,
+    harness::TEST_TIMEOUT,
     kurrent_double::Lost,
 };
 
@@ -386,7 +386,7 @@ async fn nobody_waits_for_a_node_that_has_ended_in_good_order() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, heard).await.unwrap();
+        tokio::time::timeout(TEST_TIMEOUT, heard).await.unwrap();
     };
     until_heard(true).await;
     other.leave().await;

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::servers::Servers;
 use crate::{
-    harness::{Ask, Client, House, PATIENCE, Served, id, printed, program, run},
+    harness::{Ask, Client, House, Served, TEST_TIMEOUT, id, printed, program, run},
     kurrent_double::Lost,
 };
 
@@ -78,7 +78,7 @@ async fn a_log_moves_into_a_cluster_and_back_and_stays_the_same() {
     // Cut off by a kill, by lost answers and by cut connections, the same copy goes on.
     let mut begun = program(old.path(), &copy).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let began = Instant::now();
-    while servers.faults().event_count("contact-") < 5 && began.elapsed() < PATIENCE {
+    while servers.faults().event_count("contact-") < 5 && began.elapsed() < TEST_TIMEOUT {
         std::thread::sleep(Duration::from_millis(1));
     }
     begun.kill().unwrap();

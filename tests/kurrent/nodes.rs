@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use super::servers::Servers;
 use crate::{
     crash::Sums,
-    harness::{Ask, Client, Dice, PATIENCE, Reply, Served, id, printed, run},
+    harness::{Ask, Client, Dice, Reply, Served, TEST_TIMEOUT, id, printed, run},
 };
 
 const NODES: usize = 3;
@@ -75,7 +75,7 @@ fn until(client: &mut Client, ask: &Ask, is_so: impl Fn(&Reply) -> bool) -> Repl
         if is_so(&reply) {
             return reply;
         }
-        assert!(began.elapsed() < PATIENCE, "{}: {}", reply.status, reply.text());
+        assert!(began.elapsed() < TEST_TIMEOUT, "{}: {}", reply.status, reply.text());
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -122,7 +122,7 @@ fn story(servers: Servers) {
             scope.spawn(move || write(here, there, writer, numbers, told));
         }
         let began = Instant::now();
-        while told.lock().unwrap().acknowledged.len() < 40 && began.elapsed() < PATIENCE {
+        while told.lock().unwrap().acknowledged.len() < 40 && began.elapsed() < TEST_TIMEOUT {
             std::thread::sleep(Duration::from_millis(5));
         }
         nodes.remove(1).kill();

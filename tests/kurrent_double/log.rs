@@ -158,11 +158,11 @@ impl Log {
         }
         let refusal = Refusal::WrongExpectedVersion(stream.last_revision());
         let is_as_expected = stream.is_as(expected);
-        match self.standing(name, expected, &proposed) {
-            Standing::All(written) => Ok(Some(written)),
-            Standing::Some => Err(refusal),
-            Standing::None if !is_as_expected => Err(refusal),
-            Standing::None => Ok(self.write(name, proposed)),
+        match self.already(name, expected, &proposed) {
+            Already::All(written) => Ok(Some(written)),
+            Already::Some => Err(refusal),
+            Already::None if !is_as_expected => Err(refusal),
+            Already::None => Ok(self.write(name, proposed)),
         }
     }
 
@@ -200,17 +200,17 @@ impl Log {
     }
 
     /// Whether these events stand already where the writer wants them.
-    fn standing(&self, name: &str, expected: Expected, proposed: &[Proposed]) -> Standing {
-        let Some(first) = self.streams[name].place_of(expected, proposed) else { return Standing::None };
+    fn already(&self, name: &str, expected: Expected, proposed: &[Proposed]) -> Already {
+        let Some(first) = self.streams[name].place_of(expected, proposed) else { return Already::None };
         let there = self.streams[name].events.get(first..).unwrap_or_default();
         let same =
             there.iter().zip(proposed).take_while(|(index, event)| self.events[**index].event.id == event.id);
         match same.count() {
             count if count == proposed.len() && count > 0 => {
-                Standing::All(self.written(&there[..count], true))
+                Already::All(self.written(&there[..count], true))
             }
-            0 if !expected.is_vague() => Standing::None,
-            _ => Standing::Some,
+            0 if !expected.is_vague() => Already::None,
+            _ => Already::Some,
         }
     }
 
@@ -314,7 +314,7 @@ impl Log {
 }
 
 /// How much of an append stands already.
-enum Standing {
+enum Already {
     None,
     Some,
     All(Written),

@@ -61,7 +61,7 @@ impl Rapport {
         let (store, keyring) = (Arc::clone(&log) as Arc<dyn EventStore>, log.keyring());
         let ledger = open_ledger(&folder)?;
         let held = runtime.block_on(store.size_at(store.head()))?;
-        if log.standing().is_some() && held < ledger.signed().checkpoint.size {
+        if log.node_status().is_some() && held < ledger.signed().checkpoint.size {
             // The index of the node is younger than its ledger: what was signed is read first.
             runtime.block_on(log.catch_up(&mut |_| ()));
         }
@@ -81,7 +81,7 @@ impl Rapport {
         let tokens = Tokens::open(&folder.path().join("tokens.json"), log.clone())?;
         let rapport =
             Arc::new(Self { folder, store, log, keyring, commands, views, ledger, witness, tokens });
-        if rapport.log.standing().is_some() {
+        if rapport.log.node_status().is_some() {
             runtime.spawn(watch_one_another(Arc::downgrade(&rapport)));
         }
         Ok(rapport)
@@ -89,8 +89,8 @@ impl Rapport {
 
     /// Why this node should be asked nothing at the moment; `None` where it may be asked.
     pub fn is_behind(&self) -> Option<String> {
-        let standing = self.log.standing().filter(|standing| !standing.is_near)?;
-        Some(match (standing.trouble, standing.behind) {
+        let node = self.log.node_status().filter(|node| !node.is_near)?;
+        Some(match (node.trouble, node.behind) {
             (Some(trouble), _) => format!("this node cannot follow the log: {trouble}"),
             (None, None) => "this node is reading the log for the first time since it was started".to_owned(),
             (None, Some(behind)) => format!("this node is {} seconds behind the log", behind.as_secs()),

@@ -51,7 +51,7 @@ pub fn now(rapport: &Rapport) -> Readiness {
     let stopped = in_phase(|phase| matches!(phase, Phase::Stopped { .. }));
     let behind = rapport.is_behind();
     let ready = building.is_empty() && behind.is_none();
-    let node = rapport.log.standing().map(|_| {
+    let node = rapport.log.node_status().map(|_| {
         let disagreeing = rapport.witness.disagreeing().into_iter();
         NodeReadiness {
             behind,
@@ -64,6 +64,6 @@ pub fn now(rapport: &Rapport) -> Readiness {
 /// Why a node answers nothing of the log: it has not come near its end since it was started, and somebody who is erased
 /// further on would still be shown. `None` where it answers.
 pub fn refuses_to_answer(rapport: &Rapport) -> Option<String> {
-    let has_never_been_near = rapport.log.standing().is_some_and(|standing| standing.behind.is_none());
+    let has_never_been_near = rapport.log.node_status().is_some_and(|node| node.behind.is_none());
     has_never_been_near.then(|| rapport.is_behind().unwrap_or_default())
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{Forgotten, KindSet, Page, Position};
+use domain::{EventPage, Forgotten, KindSet, Position};
 
 use crate::runtime::{
     question::AskError,
@@ -106,7 +106,7 @@ fn forget(
     shared: &Shared,
     served: &Served,
     file: &mut ViewFile,
-    page: &Page,
+    page: &EventPage,
     stopped: bool,
 ) -> Result<(), FileError> {
     let after = file.progress.position;
@@ -131,7 +131,7 @@ impl Followed {
     }
 
     /// Folds a page; whether the file took it.
-    fn apply(&mut self, shared: &Arc<Shared>, page: &Page) -> bool {
+    fn apply(&mut self, shared: &Arc<Shared>, page: &EventPage) -> bool {
         let Some(file) = self.file.as_mut() else { return true };
         let before = file.progress.position;
         if let Err(error) = forget(shared, &self.served, file, page, self.stopped) {

@@ -70,7 +70,7 @@ fn rebuild(shared: &Arc<Shared>, share: &[Arc<Served>]) {
 }
 
 /// Folds a page; whether the rebuild goes on.
-fn fold(served: &Served, file: &mut ViewFile, page: &domain::Page) -> bool {
+fn fold(served: &Served, file: &mut ViewFile, page: &domain::EventPage) -> bool {
     match file.apply(&page.events, page.through, None) {
         Ok(Applied::Through(position)) => {
             served.status.send_modify(|status| status.rebuilding = Some(position));

@@ -81,7 +81,7 @@ impl Shared {
         after: Position,
         limit: usize,
         wanted: KindSet,
-    ) -> Result<domain::Page, ReadError> {
+    ) -> Result<domain::EventPage, ReadError> {
         self.runtime.block_on(self.store.read_all(after, limit, wanted))
     }
 

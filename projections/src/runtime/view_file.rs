@@ -41,7 +41,7 @@ const UNSAVED: u64 = 10_000;
 /// How long a connection waits for another one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long emptying the write-ahead log waits for readers before it lets the folding go on.
-const BRIEFLY: Duration = Duration::from_millis(50);
+const CHECKPOINT_BUSY_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// The name of the table that holds the progress.
 pub(crate) const PROGRESS_TABLE: &str = "rapport_progress";
@@ -333,7 +333,7 @@ impl ViewFile {
     /// whether that is done. Otherwise it is to be tried again in a moment.
     pub(crate) fn empty_write_ahead_log(&mut self) -> Result<bool, FileError> {
         let connection = self.tables.connection();
-        connection.busy_timeout(BRIEFLY)?;
+        connection.busy_timeout(CHECKPOINT_BUSY_TIMEOUT)?;
         let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
         connection.busy_timeout(BUSY_TIMEOUT)?;
         self.emptying = busy? != 0;

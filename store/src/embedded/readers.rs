@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::{
-    BadEvent, CommandKey, KeyedAnswer, Keyring, KindSet, Page, Position, ReadError, Recorded, Stored,
+    BadEvent, CommandKey, EventPage, KeyedAnswer, Keyring, KindSet, Position, ReadError, Recorded, Stored,
     StreamId,
 };
 use tokio::sync::Semaphore;
@@ -159,8 +159,8 @@ impl Reader {
         after: u64,
         limit: usize,
         kinds: KindSet,
-    ) -> Result<Page, Failed> {
-        let mut page = Page { events: Vec::new(), through: Position(after) };
+    ) -> Result<EventPage, Failed> {
+        let mut page = EventPage { events: Vec::new(), through: Position(after) };
         let sql = format!(
             "SELECT {COLUMNS} FROM events WHERE position > ?1 AND position <= ?2 ORDER BY position LIMIT ?3"
         );

@@ -13,8 +13,8 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
-    Answer, Append, AppendError, CommandKey, EventStore, KeyedAnswer, KindSet, Page, Position, READ_AT_ONCE,
-    ReadError, Recorded, Stored, StreamId,
+    Answer, Append, AppendError, CommandKey, EventPage, EventStore, KeyedAnswer, KindSet, Position,
+    READ_AT_ONCE, ReadError, Recorded, Stored, StreamId,
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
@@ -43,7 +43,7 @@ const QUEUE: usize = 4_096;
 /// How many bytes may wait. One append takes 1 MiB at most.
 const QUEUE_BYTES: usize = 64 << 20;
 /// How long an append waits for room in the queue.
-const PATIENCE: Duration = Duration::from_secs(5);
+const APPEND_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The event log in a data folder of this machine.
 pub struct EmbeddedStore {
@@ -121,7 +121,7 @@ impl EmbeddedStore {
             queue.send(Waiting { append, reply, _room: room }).await.map_err(|_| closed())
         };
         let full = |_| AppendError::Unavailable("too many commands wait".to_owned());
-        tokio::time::timeout(PATIENCE, put).await.map_err(full)??;
+        tokio::time::timeout(APPEND_TIMEOUT, put).await.map_err(full)??;
         Ok(answer)
     }
 }
@@ -225,9 +225,9 @@ impl EventStore for EmbeddedStore {
         self.readers.read_here(|reader, _| reader.at(&self.keys, positions))
     }
 
-    async fn read_all(&self, after: Position, limit: usize, kinds: KindSet) -> Result<Page, ReadError> {
+    async fn read_all(&self, after: Position, limit: usize, kinds: KindSet) -> Result<EventPage, ReadError> {
         if after >= self.head() {
-            return Ok(Page { events: Vec::new(), through: after });
+            return Ok(EventPage { events: Vec::new(), through: after });
         }
         self.readers.read(move |reader, shared| reader.all(shared, after.0, limit, kinds)).await
     }

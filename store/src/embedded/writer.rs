@@ -39,7 +39,7 @@ const GROUP: usize = 1_024;
 /// How many bytes share one transaction.
 const GROUP_BYTES: usize = 8 << 20;
 /// How long a group waits for the index to catch up.
-const PATIENCE: Duration = Duration::from_secs(5);
+const ROOM_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many expired answers one transaction deletes at most.
 const DELETED_AT_ONCE: u64 = 1_024;
 
@@ -146,7 +146,7 @@ impl Writer {
 
     /// Writes a group; an error is the outcome of all its members.
     fn carry_out(&mut self, group: &[Waiting]) -> Result<Vec<Outcome>, AppendError> {
-        if !self.shared.tail.wait_for_room(PATIENCE) {
+        if !self.shared.tail.wait_for_room(ROOM_TIMEOUT) {
             return Err(unavailable("the index does not keep up"));
         }
         let log = match self.log.take() {

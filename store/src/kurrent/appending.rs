@@ -35,7 +35,7 @@ use crate::{
 /// How many appends may wait, how many bytes, and how long for a place among them.
 const WAITING: usize = 4_096;
 const WAITING_BYTES: usize = 64 << 20;
-const PATIENCE: Duration = Duration::from_secs(5);
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many calls are under way at a time: a server takes a hundred on one connection, and more would wait unseen.
 const UNDER_WAY: usize = 80;
 /// How many bytes go in one call: the limit of the server, which nobody can ask it for.
@@ -116,7 +116,7 @@ impl Appending {
             Ok::<_, AcquireError>((place, Arc::clone(&self.room).acquire_many_owned(size).await?))
         };
         let full = || AppendError::Unavailable("too many commands wait".to_owned());
-        let waiting = tokio::time::timeout(PATIENCE, waiting).await.map_err(|_| full())?;
+        let waiting = tokio::time::timeout(QUEUE_TIMEOUT, waiting).await.map_err(|_| full())?;
         let (place, room) = waiting.map_err(|_| full())?;
         let (reply, answer) = oneshot::channel();
         let stream = append.stream;

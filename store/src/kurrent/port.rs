@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
-    Answer, Append, AppendError, CommandKey, EventStore, KeyedAnswer, Keyring, KindSet, Page, Position,
+    Answer, Append, AppendError, CommandKey, EventPage, EventStore, KeyedAnswer, Keyring, KindSet, Position,
     READ_AT_ONCE, ReadError, Recorded, Stored, StreamId,
 };
 use futures::{StreamExt as _, stream};
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How long whoever reads a stream waits until this node has followed the log as far.
-const PATIENCE: Duration = Duration::from_secs(5);
+const FOLLOW_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many single events are fetched at a time.
 const FETCHED_AT_ONCE: usize = 32;
 /// How many events of a stream are read at once, at most.
@@ -135,7 +135,7 @@ impl EventStore for KurrentStore {
         let unseen =
             events.iter().rev().find(|raw| raw.position > node.position() && node.own.get(&raw.id).is_none());
         if let Some(unseen) = unseen {
-            node.follow_to(unseen.position, PATIENCE).await.map_err(|trouble| storage(&trouble))?;
+            node.follow_to(unseen.position, FOLLOW_TIMEOUT).await.map_err(|trouble| storage(&trouble))?;
         }
         let mut recorded = Vec::with_capacity(events.len());
         for raw in &events {
@@ -163,8 +163,8 @@ impl EventStore for KurrentStore {
         Ok(recorded)
     }
 
-    async fn read_all(&self, after: Position, limit: usize, kinds: KindSet) -> Result<Page, ReadError> {
-        let mut page = Page { events: Vec::new(), through: after };
+    async fn read_all(&self, after: Position, limit: usize, kinds: KindSet) -> Result<EventPage, ReadError> {
+        let mut page = EventPage { events: Vec::new(), through: after };
         for entry in self.fetch(after.0, limit).await? {
             page.through = Position(position_of(&entry));
             match &*entry {

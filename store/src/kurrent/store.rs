@@ -28,7 +28,7 @@ use crate::{
         tracker::Tracker,
         wire::connection::Connection,
     },
-    log::{Document, Log, Peer, Standing, Statistics},
+    log::{Document, Log, NodeStatus, Peer, Statistics},
     open_error::OpenError,
     options::Options,
     recording::clock::Clock,
@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// How long a node that ends tries to say so.
-const FAREWELL: Duration = Duration::from_secs(2);
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The log on a cluster, as one node sees it.
 pub struct KurrentStore {
@@ -143,10 +143,10 @@ impl Log for KurrentStore {
         Err(BackupError::InCluster)
     }
 
-    fn standing(&self) -> Option<Standing> {
+    fn node_status(&self) -> Option<NodeStatus> {
         let following = self.node.following.borrow();
         let behind = following.at_end.map(|at| at.elapsed());
-        Some(Standing {
+        Some(NodeStatus {
             behind,
             is_near: behind.is_some_and(|behind| behind < LAG_LIMIT),
             trouble: following.trouble.clone(),
@@ -186,7 +186,7 @@ impl Log for KurrentStore {
 
     async fn leave(&self) {
         self.announcer.abort();
-        if tokio::time::timeout(FAREWELL, peers::leave(&self.node)).await.is_err() {
+        if tokio::time::timeout(LEAVE_TIMEOUT, peers::leave(&self.node)).await.is_err() {
             tracing::debug!("the cluster does not answer; the others will find out that this node has ended");
         }
     }

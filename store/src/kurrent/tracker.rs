@@ -40,8 +40,8 @@ use crate::{
 /// How many events are read at a time.
 const PAGE: usize = 2_048;
 /// How soon it looks again after something has happened, and how soon otherwise; its own appends wake it at once.
-const SOON: Duration = Duration::from_millis(20);
-const LATER: Duration = Duration::from_millis(100);
+const PAUSE_WHILE_BUSY: Duration = Duration::from_millis(20);
+const PAUSE_WHILE_IDLE: Duration = Duration::from_millis(100);
 /// How long something counts as having just happened.
 const BUSY: Duration = Duration::from_secs(2);
 /// How often, while nothing comes, it takes note of how far it has looked.
@@ -116,7 +116,7 @@ impl Tracker {
                 Ok(false) => {
                     pause = Pause::default();
                     self.note_end(asked);
-                    if self.happened.elapsed() < BUSY { SOON } else { LATER }
+                    if self.happened.elapsed() < BUSY { PAUSE_WHILE_BUSY } else { PAUSE_WHILE_IDLE }
                 }
                 Err(stuck) => {
                     self.note_trouble(&stuck);

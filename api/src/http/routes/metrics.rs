@@ -41,11 +41,11 @@ pub(crate) async fn metrics(State(app): State<App>, caller: Caller) -> Result<Re
     for (view, timeouts) in app.rapport.views.timeouts() {
         metrics::counter!("rapport_view_timeouts_total", "view" => view).absolute(timeouts);
     }
-    if let Some(standing) = app.rapport.log.standing() {
-        let behind = standing.behind.map_or(f64::INFINITY, |behind| behind.as_secs_f64());
+    if let Some(node) = app.rapport.log.node_status() {
+        let behind = node.behind.map_or(f64::INFINITY, |behind| behind.as_secs_f64());
         metrics::gauge!("rapport_node_behind_seconds").set(behind);
-        metrics::gauge!("rapport_node_stopped").set(f64::from(u8::from(standing.trouble.is_some())));
-        metrics::gauge!("rapport_cluster_calls_tried_again").set(standing.tried_again as f64);
+        metrics::gauge!("rapport_node_stopped").set(f64::from(u8::from(node.trouble.is_some())));
+        metrics::gauge!("rapport_cluster_calls_tried_again").set(node.tried_again as f64);
         let living = app.rapport.log.peers().iter().filter(|peer| peer.is_living).count();
         metrics::gauge!("rapport_nodes_living").set(living as f64 + 1.0);
         let disagreeing = app.rapport.witness.disagreeing().len();

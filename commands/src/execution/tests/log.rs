@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
-    Answer, AnsweredEvent, Append, AppendError, CommandKey, EventStore, KeyedAnswer, KindSet, Page, Position,
-    ReadError, Recorded, Stored, StreamId,
+    Answer, AnsweredEvent, Append, AppendError, CommandKey, EventPage, EventStore, KeyedAnswer, KindSet,
+    Position, ReadError, Recorded, Stored, StreamId,
 };
 use uuid::Uuid;
 
@@ -96,8 +96,8 @@ impl EventStore for Log {
         Ok(Vec::new())
     }
 
-    async fn read_all(&self, _: Position, _: usize, _: KindSet) -> Result<Page, ReadError> {
-        Ok(Page::default())
+    async fn read_all(&self, _: Position, _: usize, _: KindSet) -> Result<EventPage, ReadError> {
+        Ok(EventPage::default())
     }
 
     async fn read_stored(

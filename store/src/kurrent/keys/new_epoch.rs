@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// How long the other nodes may take to follow.
-const PATIENCE: Duration = Duration::from_mins(2);
+const EPOCH_TIMEOUT: Duration = Duration::from_mins(2);
 /// How often it is looked whether they have.
 const LOOK: Duration = Duration::from_millis(100);
 /// How many keys are wrapped anew in one go, and how many of them are on their way at the same time.
@@ -52,7 +52,7 @@ pub(crate) async fn rotate(
     let (oldest, current) = *node.epochs.borrow();
     // One that was begun and not brought to its end is brought to its end first, and that is all.
     let epoch = if oldest < current { current } else { begin(node, current + 1).await? };
-    wait_for_all(node, &format!("use epoch {epoch}"), PATIENCE, |peer| peer.current >= epoch).await?;
+    wait_for_all(node, &format!("use epoch {epoch}"), EPOCH_TIMEOUT, |peer| peer.current >= epoch).await?;
     let rewrapped = wrap_anew(node, epoch, &mut progress).await?;
     end_before(node, epoch).await?;
     Ok(Rotated { epoch, rewrapped })
@@ -64,7 +64,7 @@ async fn begin(node: &Arc<Node>, epoch: u32) -> Result<u32, KeyError> {
     let own = fingerprint(&file, &*read_secret(&file).map_err(Box::new)?);
     node.announce.notify_one();
     let has_it = |peer: &Peer| peer.epochs.contains(&(epoch, own.clone()));
-    if wait_for_all(node, "have the key of the epoch", PATIENCE / 12, has_it).await.is_err() {
+    if wait_for_all(node, "have the key of the epoch", EPOCH_TIMEOUT / 12, has_it).await.is_err() {
         let lacking = others(node).filter(|peer| !has_it(peer)).map(|peer| peer.node.to_string());
         let lacking = lacking.collect::<Vec<_>>().join(", ");
         if !lacking.is_empty() {
@@ -90,7 +90,10 @@ async fn begin(node: &Arc<Node>, epoch: u32) -> Result<u32, KeyError> {
     node.wake.notify_one();
     let mut seen = node.epochs.subscribe();
     let begun = seen.wait_for(|(_, current)| *current >= epoch);
-    tokio::time::timeout(PATIENCE, begun).await.map_err(|_| late("this node does not follow the log"))?.ok();
+    tokio::time::timeout(EPOCH_TIMEOUT, begun)
+        .await
+        .map_err(|_| late("this node does not follow the log"))?
+        .ok();
     Ok(epoch)
 }
 
@@ -196,7 +199,7 @@ async fn catch_up(node: &Arc<Node>) -> Result<(), KeyError> {
     let begun = Instant::now();
     node.wake.notify_one();
     while node.reach().scanned < end {
-        if begun.elapsed() > PATIENCE {
+        if begun.elapsed() > EPOCH_TIMEOUT {
             return Err(late("this node does not follow the log"));
         }
         tokio::time::sleep(LOOK / 5).await;
@@ -215,7 +218,10 @@ async fn end_before(node: &Arc<Node>, epoch: u32) -> Result<(), KeyError> {
     node.wake.notify_one();
     let mut seen = node.epochs.subscribe();
     let ended = seen.wait_for(|(oldest, _)| *oldest >= epoch);
-    tokio::time::timeout(PATIENCE, ended).await.map_err(|_| late("this node does not follow the log"))?.ok();
+    tokio::time::timeout(EPOCH_TIMEOUT, ended)
+        .await
+        .map_err(|_| late("this node does not follow the log"))?
+        .ok();
     Ok(())
 }
 

@@ -23,9 +23,9 @@ use crate::{
             address,
             client::{Renewable, check_authorities},
             events::{Expected, Proposed, Raw, Written, random},
-            patience::PATIENCE,
             pause::Pause,
             session::Session,
+            timeout::CALL_TIMEOUT,
             trouble::Trouble,
         },
     },
@@ -79,7 +79,7 @@ impl Connection {
         let mut pause = Pause::default();
         for attempt in 1.. {
             let (generation, client) = self.leader.client();
-            let failed = match timeout(PATIENCE, client.server_info()).await {
+            let failed = match timeout(CALL_TIMEOUT, client.server_info()).await {
                 Ok(Ok(info)) if info.version() < OLDEST_SERVER => {
                     let (major, minor) = OLDEST_SERVER;
                     let found = info.version();
@@ -202,7 +202,7 @@ impl Connection {
             let stream = client.read_all(&options).await.map_err(|error| Trouble::of(&error))?;
             collect(stream, (1, usize::MAX), &|raw: &Raw| begins_with_one(&raw.name, prefixes)).await
         };
-        let read = timeout(PATIENCE, read).await;
+        let read = timeout(CALL_TIMEOUT, read).await;
         let found = read.map_err(|_| Trouble::Unknown("no answer in time".to_owned()))??;
         Ok(found.and_then(|mut events| events.pop()).filter(|raw| raw.position == position))
     }
@@ -259,7 +259,7 @@ impl Connection {
         let mut tries = 1;
         loop {
             let (generation, client) = renewable.client();
-            let trouble = match timeout(PATIENCE, read(client)).await {
+            let trouble = match timeout(CALL_TIMEOUT, read(client)).await {
                 Ok(Ok(stream)) => match collect(stream, limits, &is_wanted).await {
                     Ok(events) => return Ok(events),
                     Err(trouble) => trouble,
@@ -288,12 +288,12 @@ impl Connection {
             Expected::Events(0) => StreamState::NoStream,
             Expected::Events(held) => StreamState::StreamRevision(held - 1),
         };
-        let options = AppendToStreamOptions::default().stream_state(state).deadline(PATIENCE);
+        let options = AppendToStreamOptions::default().stream_state(state).deadline(CALL_TIMEOUT);
         let options = self.authenticated(options.requires_leader(true), AppendToStreamOptions::authenticated);
         let data = events.iter().map(Proposed::data).collect::<Result<Vec<_>, _>>();
         let data = data.map_err(|error| Trouble::Refused(error.to_string()))?;
         let (generation, client) = self.leader.client();
-        let trouble = match timeout(PATIENCE, client.append_to_stream(name, &options, data)).await {
+        let trouble = match timeout(CALL_TIMEOUT, client.append_to_stream(name, &options, data)).await {
             Ok(Ok(written)) => {
                 // The client says 0 where the server says nothing.
                 return Ok(Written {
@@ -337,20 +337,20 @@ impl Connection {
     pub(crate) async fn session(&self) -> Option<Session> {
         let (_, client) = self.leader.client();
         let options = self.authenticated(BatchAppendOptions::default(), BatchAppendOptions::authenticated);
-        let session = timeout(PATIENCE, client.batch_append(&options.requires_leader(true))).await;
+        let session = timeout(CALL_TIMEOUT, client.batch_append(&options.requires_leader(true))).await;
         session.ok()?.ok().map(Session)
     }
 
     /// Destroys a stream for ever; one that is destroyed already, or never was, is as good.
     pub(crate) async fn destroy(&self, name: &str) -> Result<(), Trouble> {
-        let options = TombstoneStreamOptions::default().deadline(PATIENCE);
+        let options = TombstoneStreamOptions::default().deadline(CALL_TIMEOUT);
         let options =
             self.authenticated(options.requires_leader(true), TombstoneStreamOptions::authenticated);
         let mut pause = Pause::default();
         let mut tries = 1;
         loop {
             let (generation, client) = self.leader.client();
-            let trouble = match timeout(PATIENCE, client.tombstone_stream(name, &options)).await {
+            let trouble = match timeout(CALL_TIMEOUT, client.tombstone_stream(name, &options)).await {
                 Ok(Ok(_) | Err(eventstore::Error::ResourceDeleted | eventstore::Error::ResourceNotFound)) => {
                     return Ok(());
                 }
@@ -390,7 +390,7 @@ async fn collect(
     let mut events = Vec::new();
     let mut bytes = 0;
     while events.len() < limit && bytes < byte_limit {
-        match timeout(PATIENCE, stream.next()).await {
+        match timeout(CALL_TIMEOUT, stream.next()).await {
             Ok(Ok(Some(event))) => {
                 let raw = Raw::of(event.get_original_event());
                 if is_wanted(&raw) {

@@ -3,7 +3,7 @@
 use eventstore::{BatchAppendClient, StreamState};
 use tokio::time::timeout;
 
-use crate::kurrent::wire::{events::Proposed, patience::PATIENCE};
+use crate::kurrent::wire::{events::Proposed, timeout::CALL_TIMEOUT};
 
 /// A session of appends.
 pub(crate) struct Session(pub(crate) BatchAppendClient);
@@ -14,7 +14,7 @@ impl Session {
         let state =
             if expected == 0 { StreamState::NoStream } else { StreamState::StreamRevision(expected - 1) };
         let Ok(data) = events.iter().map(Proposed::data).collect::<Result<Vec<_>, _>>() else { return false };
-        let appended = timeout(PATIENCE, self.0.append_to_stream(name, state, data));
+        let appended = timeout(CALL_TIMEOUT, self.0.append_to_stream(name, state, data));
         matches!(appended.await, Ok(Ok(_)))
     }
 }

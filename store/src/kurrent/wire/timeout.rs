@@ -3,4 +3,4 @@
 use std::time::Duration;
 
 /// How long one call may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
