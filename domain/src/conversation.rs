@@ -111,6 +111,32 @@ pub enum ConversationEvent {
     },
 }
 
+/// How a conversation stands after its events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConversationStatus {
+    /// Something is to be done.
+    #[default]
+    Open,
+    /// Nothing more is to be done.
+    Resolved,
+}
+
+impl ConversationStatus {
+    /// How a conversation stands after one more event.
+    #[must_use]
+    pub const fn after(self, event: &ConversationEvent) -> Self {
+        match event {
+            ConversationEvent::Logged { .. } | ConversationEvent::Reopened {} => Self::Open,
+            ConversationEvent::Resolved {} => Self::Resolved,
+            // A message from a contact reopens by an event of its own.
+            ConversationEvent::Replied { .. }
+            | ConversationEvent::Voided {}
+            | ConversationEvent::MessageRedacted { .. } => self,
+        }
+    }
+}
+
 impl Concerns for ConversationEvent {
     fn contacts(&self) -> Vec<ContactId> {
         let of_message = |message: &Message| {

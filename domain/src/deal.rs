@@ -9,6 +9,7 @@ use crate::{
     ids::{ContactId, EventId, LeadId, MemberId},
     moment,
     money::Money,
+    outcome::Outcome,
 };
 
 /// What really is so, where something said earlier was wrong; what is absent was right.
@@ -97,6 +98,36 @@ pub enum DealEvent {
     /// Was opened in error and counts nowhere.
     #[serde(rename = "deal.voided")]
     Voided {},
+}
+
+/// The stage of a deal that was won.
+pub const WON: &str = "Won";
+/// The stage of a deal that was lost.
+pub const LOST: &str = "Lost";
+
+impl DealEvent {
+    /// The stage that a deal is at after this event, where the event moves it.
+    pub fn stage(&self) -> Option<&str> {
+        match self {
+            Self::Opened { stage, .. } | Self::Advanced { stage } | Self::Reopened { stage } => Some(stage),
+            Self::Converted { .. } => Some(WON),
+            Self::Lost { .. } => Some(LOST),
+            Self::Corrected { .. } | Self::Voided {} => None,
+        }
+    }
+}
+
+impl Outcome {
+    /// What a deal has come to after one more event.
+    #[must_use]
+    pub const fn after(self, event: &DealEvent) -> Self {
+        match event {
+            DealEvent::Opened { .. } | DealEvent::Reopened { .. } => Self::Open,
+            DealEvent::Converted { .. } => Self::Won,
+            DealEvent::Lost { .. } => Self::Lost,
+            DealEvent::Advanced { .. } | DealEvent::Corrected { .. } | DealEvent::Voided {} => self,
+        }
+    }
 }
 
 impl Concerns for DealEvent {

@@ -75,6 +75,34 @@ pub enum EnrolmentEvent {
     Voided {},
 }
 
+/// How an enrolment stands after its events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EnrolmentStatus {
+    /// Takes part.
+    #[default]
+    Enrolled,
+    /// Went through to the end.
+    Completed,
+    /// Left before the end.
+    Withdrawn,
+}
+
+impl EnrolmentStatus {
+    /// How an enrolment stands after one more event.
+    #[must_use]
+    pub const fn after(self, event: &EnrolmentEvent) -> Self {
+        match event {
+            EnrolmentEvent::Enrolled { .. } | EnrolmentEvent::Reinstated {} => Self::Enrolled,
+            EnrolmentEvent::Completed { .. } => Self::Completed,
+            EnrolmentEvent::Withdrawn {} => Self::Withdrawn,
+            EnrolmentEvent::Advanced { .. }
+            | EnrolmentEvent::Corrected { .. }
+            | EnrolmentEvent::Voided {} => self,
+        }
+    }
+}
+
 impl Concerns for EnrolmentEvent {
     fn contacts(&self) -> Vec<ContactId> {
         match self {

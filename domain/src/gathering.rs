@@ -113,6 +113,61 @@ pub enum GatheringEvent {
     Voided {},
 }
 
+/// What came of it that somebody was to be at a gathering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Attendance {
+    /// They came.
+    Attended,
+    /// They said beforehand that they could not come.
+    Excused,
+    /// They were expected and did not come.
+    Missed,
+}
+
+/// What is known of one contact at one gathering: whether they mean to come, and what came of it; each with what
+/// else the reader keeps of it, a day for example.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Presence<T> {
+    /// That they registered.
+    pub registered: Option<T>,
+    /// What came of it.
+    pub attendance: Option<(Attendance, T)>,
+}
+
+impl<T> Default for Presence<T> {
+    fn default() -> Self {
+        Self { registered: None, attendance: None }
+    }
+}
+
+impl<T: Copy> Presence<T> {
+    /// What is known after one more event about the contact; `with` is what is kept of the event.
+    #[must_use]
+    pub fn after(self, event: &GatheringEvent, with: T) -> Self {
+        let came = |attendance| Self { attendance: Some((attendance, with)), ..self };
+        match event {
+            // Whoever registers again after being excused means to come after all.
+            GatheringEvent::StudentRegistered { .. } => {
+                Self { registered: self.registered.or(Some(with)), attendance: None }
+            }
+            GatheringEvent::StudentAttended { .. } => came(Attendance::Attended),
+            GatheringEvent::StudentExcused { .. } => came(Attendance::Excused),
+            GatheringEvent::StudentMissed { .. } => came(Attendance::Missed),
+            // What was said last is what was wrong: what came of it, else that they had registered.
+            GatheringEvent::PresenceVoided { .. } => match self.attendance {
+                Some(_) => Self { attendance: None, ..self },
+                None => Self::default(),
+            },
+            GatheringEvent::Scheduled { .. }
+            | GatheringEvent::Rescheduled { .. }
+            | GatheringEvent::Cancelled {}
+            | GatheringEvent::HeadcountRecorded { .. }
+            | GatheringEvent::Voided {} => self,
+        }
+    }
+}
+
 impl Concerns for GatheringEvent {
     fn contacts(&self) -> Vec<ContactId> {
         match self {

@@ -8,7 +8,7 @@ use crate::{
     event::Concerns,
     ids::{ContactId, EventId, FundId},
     moment,
-    money::Money,
+    money::{Currency, Money},
 };
 
 /// A part of a gift that is meant for one fund.
@@ -110,6 +110,89 @@ pub enum GiftEvent {
     Voided {},
 }
 
+/// The money of a gift that is in force: what came in, and what of it went back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GiftMoney {
+    /// What came in.
+    pub amount: Money,
+    /// What went back in all, in minor units of the same currency.
+    pub refunded: i64,
+}
+
+/// How much of a gift in force went back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refunded {
+    /// Nothing did.
+    Nothing,
+    /// Some of it did.
+    InPart,
+    /// All of it did: it was no gift.
+    InFull,
+}
+
+/// Money went back in another currency than it came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a gift in {received} was refunded in {refunded}")]
+pub struct OtherCurrency {
+    /// The currency of the gift.
+    pub received: Currency,
+    /// The currency of the refund.
+    pub refunded: Currency,
+}
+
+impl GiftMoney {
+    /// A gift that came in, before anything went back.
+    pub const fn received(amount: Money) -> Self {
+        Self { amount, refunded: 0 }
+    }
+
+    /// What is in force after one more event of a gift: nothing before it was received and after it was voided.
+    pub fn after(money: Option<Self>, event: &GiftEvent) -> Result<Option<Self>, OtherCurrency> {
+        if let GiftEvent::Received { amount, .. } = event {
+            return Ok(Some(Self::received(*amount)));
+        }
+        let Some(money) = money else { return Ok(None) };
+        Ok(match event {
+            GiftEvent::Refunded { amount } => Some(money.less(*amount)?),
+            GiftEvent::Corrected { correction, .. } => {
+                Some(Self { amount: correction.amount.unwrap_or(money.amount), ..money })
+            }
+            GiftEvent::Received { .. } | GiftEvent::Allocated { .. } | GiftEvent::Acknowledged {} => {
+                Some(money)
+            }
+            GiftEvent::Voided {} => None,
+        })
+    }
+
+    /// The same after a refund.
+    pub fn less(self, refund: Money) -> Result<Self, OtherCurrency> {
+        let (received, refunded) = (self.amount.currency, refund.currency);
+        if received != refunded {
+            return Err(OtherCurrency { received, refunded });
+        }
+        Ok(Self { refunded: self.refunded.saturating_add(refund.minor), ..self })
+    }
+
+    /// What is kept of it.
+    pub const fn net(self) -> Money {
+        Money::new(self.amount.minor.saturating_sub(self.refunded), self.amount.currency)
+    }
+
+    /// How much of it went back. What is worth nothing in money stays a gift.
+    pub const fn refunded(self) -> Refunded {
+        match self.refunded {
+            0 => Refunded::Nothing,
+            refunded if refunded < self.amount.minor => Refunded::InPart,
+            _ => Refunded::InFull,
+        }
+    }
+
+    /// Whether it counts for its donor: what went back in full was no gift.
+    pub const fn counts(self) -> bool {
+        !matches!(self.refunded(), Refunded::InFull)
+    }
+}
+
 impl Concerns for GiftEvent {
     fn contacts(&self) -> Vec<ContactId> {
         match self {
@@ -122,5 +205,59 @@ impl Concerns for GiftEvent {
             | Self::Acknowledged { .. }
             | Self::Voided { .. } => Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usd(minor: i64) -> Money {
+        Money::new(minor, Currency::USD)
+    }
+
+    fn received(minor: i64) -> GiftEvent {
+        GiftEvent::Received {
+            donor: None,
+            amount: usd(minor),
+            campaign: None,
+            method: None,
+            stage: None,
+            allocations: Vec::new(),
+            soft_credits: Vec::new(),
+        }
+    }
+
+    fn refunded(minor: i64) -> GiftEvent {
+        GiftEvent::Refunded { amount: usd(minor) }
+    }
+
+    /// What is kept, how much went back, and whether that counts for the donor.
+    #[track_caller]
+    fn check(events: &[GiftEvent], expected: Option<(i64, Refunded, bool)>) {
+        let money = events.iter().try_fold(None, GiftMoney::after).unwrap();
+        assert_eq!(money.map(|money| (money.net().minor, money.refunded(), money.counts())), expected);
+    }
+
+    #[test]
+    fn a_gift_is_in_force_from_when_it_is_received_until_it_is_voided() {
+        check(&[], None);
+        check(&[refunded(5)], None);
+        check(&[received(10)], Some((10, Refunded::Nothing, true)));
+        check(&[received(10), GiftEvent::Acknowledged {}, GiftEvent::Voided {}], None);
+    }
+
+    #[test]
+    fn what_went_back_in_full_is_in_force_and_counts_for_no_donor() {
+        check(&[received(10), refunded(4)], Some((6, Refunded::InPart, true)));
+        check(&[received(10), refunded(4), refunded(6)], Some((0, Refunded::InFull, false)));
+        check(&[received(0)], Some((0, Refunded::Nothing, true)));
+    }
+
+    #[test]
+    fn currencies_are_not_mixed() {
+        let euros = Money::new(1, "EUR".parse().unwrap());
+        let refund = GiftEvent::Refunded { amount: euros };
+        assert!(GiftMoney::after(Some(GiftMoney::received(usd(5))), &refund).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! WHAT HAPPENED: every fact that Rapport can record, and the port through which facts are kept.
 //!
-//! One file per kind of thing holds its events with their stored tags, and nothing else; it is all that the
-//! author of a projection must read. This crate knows no other crate of the workspace, no clock and no disk.
+//! One file per kind of thing holds its events with their stored tags, and what a thing is after them where that is
+//! a word of a closed list; it is all that the author of a projection must read. This crate knows no other crate of the workspace, no clock and no disk.
 
 pub mod contact;
 pub mod conversation;
@@ -19,6 +19,7 @@ pub mod lead;
 pub mod member;
 pub mod moment;
 pub mod money;
+pub mod outcome;
 pub mod personal;
 pub mod program;
 pub mod recorded;
@@ -37,6 +38,7 @@ pub use ids::{
     ContactId, ConversationId, DealId, EventId, FundId, GatheringId, LeadId, MemberId, ProgramId, StreamId,
 };
 pub use money::{Currency, Money};
+pub use outcome::Outcome;
 pub use personal::{ErasureGround, Forgotten, Keyring, Personal};
 pub use recorded::{Actor, BadEvent, LookedUp, Metadata, Position, Recorded, Source};
 pub use role::Role;
