@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use domain::{
     ContactId, ErasureGround, EventId, MemberId, Personal, Role,
-    conversation::{Channel, ConversationEvent, Direction, Message},
+    conversation::{Channel, ConversationEvent, ConversationStatus, Direction, Message},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -67,7 +67,7 @@ pub struct Known {
     member: Option<MemberId>,
     mentions: Vec<ContactId>,
     text: Text,
-    resolved: Field<bool>,
+    status: Field<ConversationStatus>,
     messages: Messages,
     /// Who wrote the last message that came in.
     wrote_last: Option<ContactId>,
@@ -213,8 +213,8 @@ impl Decider for Conversation {
             }
             (_, ConversationEvent::Voided {}) => *state = State::Voided(Messages::new()),
             (_, ConversationEvent::Logged { contact, channel, message }) => {
-                let mut resolved = Field::default();
-                resolved.set(Some(false), past);
+                let mut status = Field::default();
+                status.set(Some(ConversationStatus::Open), past);
                 *state = State::Known(Box::new(Known {
                     contact: *contact,
                     channel: *channel,
@@ -222,7 +222,7 @@ impl Decider for Conversation {
                     member: message.member,
                     mentions: message.mentions.clone(),
                     text: Text::of(message.text.as_ref()),
-                    resolved,
+                    status,
                     messages: Messages::from([(past.id, Kept::of(message))]),
                     wrote_last: message.author,
                 }));
@@ -283,11 +283,11 @@ impl Known {
                 self.reply(Said { direction, text, author, member, reply_to, mentions }, given)
             }
             Command::Resolve {} => {
-                let comparison = self.resolved.turn(&true, given.source);
+                let comparison = self.status.turn(&ConversationStatus::Resolved, given.source);
                 Ok(comparison.decision("resolved", ConversationEvent::Resolved {}))
             }
             Command::Reopen {} => {
-                let comparison = self.resolved.turn(&false, given.source);
+                let comparison = self.status.turn(&ConversationStatus::Open, given.source);
                 Ok(comparison.decision("resolved", ConversationEvent::Reopened {}))
             }
             Command::Void {} => Ok(Decision::one(ConversationEvent::Voided {})),
@@ -307,7 +307,7 @@ impl Known {
             return Err(Rejection::TooManyMessages);
         }
         let mut events = Vec::with_capacity(2);
-        if said.direction == Direction::Incoming && self.resolved.value() == Some(&true) {
+        if said.direction == Direction::Incoming && self.status() == ConversationStatus::Resolved {
             events.push(ConversationEvent::Reopened {});
         }
         let to = (said.direction == Direction::Outgoing).then(|| self.answered(said.reply_to));
@@ -323,6 +323,10 @@ impl Known {
         author.or(self.wrote_last).unwrap_or(self.contact)
     }
 
+    fn status(&self) -> ConversationStatus {
+        self.status.value().copied().unwrap_or_default()
+    }
+
     fn evolve(&mut self, event: &ConversationEvent, past: &Past<'_>) {
         match event {
             ConversationEvent::Logged { .. } | ConversationEvent::Voided {} => {}
@@ -331,8 +335,9 @@ impl Known {
                 self.wrote_last = message.author.or(self.wrote_last);
             }
             ConversationEvent::MessageRedacted { message, .. } => forget(&mut self.messages, *message),
-            ConversationEvent::Resolved {} => self.resolved.set(Some(true), past),
-            ConversationEvent::Reopened {} => self.resolved.set(Some(false), past),
+            ConversationEvent::Resolved {} | ConversationEvent::Reopened {} => {
+                self.status.set(Some(self.status().after(event)), past);
+            }
         }
     }
 }

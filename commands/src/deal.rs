@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    ContactId, EventId, LeadId, MemberId, Money, Role,
+    ContactId, EventId, LeadId, MemberId, Money, Outcome, Role,
     deal::{DealCorrection, DealEvent},
 };
 use schemars::JsonSchema;
@@ -40,11 +40,17 @@ pub struct Known {
     closed_at: Field<DateTime<Utc>>,
 }
 
+/// Where a deal stands in the pipeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Phase {
-    Open { stage: String },
-    Won,
-    Lost,
+struct Phase {
+    outcome: Outcome,
+    stage: String,
+}
+
+impl Phase {
+    const fn open_at(stage: String) -> Self {
+        Self { outcome: Outcome::Open, stage }
+    }
 }
 
 /// What can be asked of a deal.
@@ -160,7 +166,7 @@ impl Decider for Deal {
             (_, DealEvent::Opened { contact, owner, product, value, stage, lead }) => {
                 let mut deal = Known::opened_by(past.id);
                 deal.lead = *lead;
-                deal.phase.set(Some(Phase::Open { stage: stage.clone() }), past);
+                deal.phase.set(Some(Phase::open_at(stage.clone())), past);
                 deal.contact.set(*contact, past);
                 deal.owner.set(*owner, past);
                 deal.product.set(product.clone(), past);
@@ -203,7 +209,7 @@ impl Known {
         match command {
             Command::Open { contact, owner, product, value, lead, stage: _ } => {
                 // A deal that is closed brings what it was won for; what it was expected to bring is history.
-                let value = value.filter(|_| matches!(self.phase.value(), Some(Phase::Open { .. })));
+                let value = value.filter(|_| self.outcome() == Outcome::Open);
                 let product = product.map(Line::into_string);
                 let opened_at = given.occurred_at;
                 let wanted = DealCorrection { contact, owner, product, value, opened_at, closed_at: None };
@@ -219,12 +225,10 @@ impl Known {
             }
             Command::Advance { stage } => self.move_to_stage(stage.into_string(), given, false),
             Command::Reopen { stage } => self.move_to_stage(stage.into_string(), given, true),
-            Command::Convert { value } => {
-                self.close(&Phase::Won, DealEvent::Converted { value }, value, given)
-            }
+            Command::Convert { value } => self.close(DealEvent::Converted { value }, value, given),
             Command::Lose { because } => {
                 let because = because.map(Line::into_string);
-                self.close(&Phase::Lost, DealEvent::Lost { because }, None, given)
+                self.close(DealEvent::Lost { because }, None, given)
             }
             Command::Correct(correction) => self.correct(correction, given),
             Command::Void {} => Ok(Decision::one(DealEvent::Voided {})),
@@ -237,13 +241,11 @@ impl Known {
         given: &Given<'_>,
         reopen: bool,
     ) -> Result<Decision<DealEvent>, Rejection> {
-        let wanted = Phase::Open { stage: stage.clone() };
-        match (self.phase.compare(Some(&wanted), given.source), self.phase.value()) {
+        let wanted = Phase::open_at(stage.clone());
+        match (self.phase.compare(Some(&wanted), given.source), self.outcome()) {
             (Comparison::Same, _) => Ok(Decision::nothing()),
             (Comparison::Kept, _) => Ok(Decision { events: Vec::new(), kept: vec!["stage"] }),
-            (Comparison::Differs, Some(Phase::Open { .. })) => {
-                Ok(Decision::one(DealEvent::Advanced { stage }))
-            }
+            (Comparison::Differs, Outcome::Open) => Ok(Decision::one(DealEvent::Advanced { stage })),
             // A source states how things are now; only a person must say that reopening is meant.
             (Comparison::Differs, _) if reopen || given.source.is_some() => {
                 Ok(Decision::one(DealEvent::Reopened { stage }))
@@ -254,7 +256,6 @@ impl Known {
 
     fn close(
         &self,
-        phase: &Phase,
         event: DealEvent,
         value: Option<Money>,
         given: &Given<'_>,
@@ -264,7 +265,7 @@ impl Known {
         {
             return Err(Rejection::ClosedBeforeOpened);
         }
-        match (self.phase.compare(Some(phase), given.source), self.phase.value()) {
+        match (self.phase.compare(self.phase_after(&event).as_ref(), given.source), self.outcome()) {
             (Comparison::Same, _) => {
                 let correction = DealCorrection { value, closed_at: given.occurred_at, ..Default::default() };
                 let decision = self.correct(correction, given)?;
@@ -274,7 +275,7 @@ impl Known {
                 Ok(decision)
             }
             (Comparison::Kept, _) => Ok(Decision { events: Vec::new(), kept: vec!["stage"] }),
-            (Comparison::Differs, Some(Phase::Open { .. })) => Ok(Decision::one(event)),
+            (Comparison::Differs, Outcome::Open) => Ok(Decision::one(event)),
             (Comparison::Differs, _) if given.source.is_some() => {
                 Ok(Decision::all(vec![DealEvent::Reopened { stage: "Reopened".to_owned() }, event]))
             }
@@ -314,25 +315,30 @@ impl Known {
         Ok(Decision { events, kept })
     }
 
+    fn outcome(&self) -> Outcome {
+        self.phase.value().map(|phase| phase.outcome).unwrap_or_default()
+    }
+
+    /// Where it stands after an event, where the event moves it.
+    fn phase_after(&self, event: &DealEvent) -> Option<Phase> {
+        let stage = event.stage()?.to_owned();
+        Some(Phase { outcome: self.outcome().after(event), stage })
+    }
+
     fn evolve(&mut self, event: &DealEvent, past: &Past<'_>) {
+        if let Some(phase) = self.phase_after(event) {
+            self.phase.set(Some(phase), past);
+        }
         match event {
-            DealEvent::Opened { .. } | DealEvent::Voided {} => {}
-            DealEvent::Advanced { stage } => self.phase.set(Some(Phase::Open { stage: stage.clone() }), past),
-            DealEvent::Reopened { stage } => {
-                self.phase.set(Some(Phase::Open { stage: stage.clone() }), past);
-                self.closed_at = Field::default();
-            }
+            DealEvent::Opened { .. } | DealEvent::Advanced { .. } | DealEvent::Voided {} => {}
+            DealEvent::Reopened { .. } => self.closed_at = Field::default(),
             DealEvent::Converted { value } => {
-                self.phase.set(Some(Phase::Won), past);
                 self.closed_at.set(past.occurred_at, past);
                 if value.is_some() {
                     self.value.set(*value, past);
                 }
             }
-            DealEvent::Lost { .. } => {
-                self.phase.set(Some(Phase::Lost), past);
-                self.closed_at.set(past.occurred_at, past);
-            }
+            DealEvent::Lost { .. } => self.closed_at.set(past.occurred_at, past),
             DealEvent::Corrected { correction, .. } => self.evolve_correction(correction, past),
         }
     }

@@ -2,7 +2,7 @@
 
 use domain::{
     ContactId, EventId, ProgramId, Role,
-    enrolment::{EnrolmentEvent, EnrolmentRole},
+    enrolment::{EnrolmentEvent, EnrolmentRole, EnrolmentStatus},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,11 +37,11 @@ pub struct Known {
     phase: Field<Phase>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Phase {
-    Enrolled,
-    Completed { result: Option<String> },
-    Withdrawn,
+/// How far it has come, and with which result.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Phase {
+    status: EnrolmentStatus,
+    result: Option<String>,
 }
 
 /// What can be asked of an enrolment.
@@ -148,7 +148,7 @@ impl Decider for Enrolment {
                 };
                 enrolment.cohort.set(cohort.clone(), past);
                 enrolment.role.set(Some(*role), past);
-                enrolment.phase.set(Some(Phase::Enrolled), past);
+                enrolment.phase.set(Some(Phase::default()), past);
                 *state = State::Known(Box::new(enrolment));
             }
             (State::Known(enrolment), event) => enrolment.evolve(event, past),
@@ -184,15 +184,14 @@ impl Known {
             Command::Advance { stage } => self.advance(stage.into_string(), given),
             Command::Complete { result } => {
                 let result = result.map(Line::into_string);
-                if result.is_none() && matches!(self.phase.value(), Some(Phase::Completed { .. })) {
+                if result.is_none() && self.status() == EnrolmentStatus::Completed {
                     return Ok(Decision::nothing());
                 }
-                let phase = Phase::Completed { result: result.clone() };
-                self.finish(&phase, EnrolmentEvent::Completed { result }, given)
+                self.finish(EnrolmentEvent::Completed { result }, given)
             }
-            Command::Withdraw {} => self.finish(&Phase::Withdrawn, EnrolmentEvent::Withdrawn {}, given),
+            Command::Withdraw {} => self.finish(EnrolmentEvent::Withdrawn {}, given),
             Command::Reinstate {} => {
-                let comparison = self.phase.turn(&Phase::Enrolled, given.source);
+                let comparison = self.phase.turn(&Phase::default(), given.source);
                 Ok(comparison.decision("phase", EnrolmentEvent::Reinstated {}))
             }
             Command::Correct { cohort, role } => Ok(self.correct(cohort, role, given)),
@@ -201,7 +200,20 @@ impl Known {
     }
 
     fn is_over(&self) -> bool {
-        self.phase.value() != Some(&Phase::Enrolled)
+        self.status() != EnrolmentStatus::Enrolled
+    }
+
+    fn status(&self) -> EnrolmentStatus {
+        self.phase.value().map(|phase| phase.status).unwrap_or_default()
+    }
+
+    /// How far it has come after an event.
+    fn phase_after(&self, event: &EnrolmentEvent) -> Phase {
+        let status = self.status().after(event);
+        match event {
+            EnrolmentEvent::Completed { result } => Phase { status, result: result.clone() },
+            _ => Phase { status, result: None },
+        }
     }
 
     fn advance(&self, stage: String, given: &Given<'_>) -> Result<Decision<EnrolmentEvent>, Rejection> {
@@ -220,11 +232,10 @@ impl Known {
 
     fn finish(
         &self,
-        phase: &Phase,
         event: EnrolmentEvent,
         given: &Given<'_>,
     ) -> Result<Decision<EnrolmentEvent>, Rejection> {
-        match self.phase.turn(phase, given.source) {
+        match self.phase.turn(&self.phase_after(&event), given.source) {
             Comparison::Differs if !self.is_over() => Ok(Decision::one(event)),
             // A source states how things are now; only a person must say that reinstating is meant.
             Comparison::Differs if given.source.is_some() => {
@@ -255,11 +266,11 @@ impl Known {
         match event {
             EnrolmentEvent::Enrolled { .. } | EnrolmentEvent::Voided {} => {}
             EnrolmentEvent::Advanced { stage } => self.stage.set(Some(stage.clone()), past),
-            EnrolmentEvent::Completed { result } => {
-                self.phase.set(Some(Phase::Completed { result: result.clone() }), past);
+            EnrolmentEvent::Completed { .. }
+            | EnrolmentEvent::Withdrawn {}
+            | EnrolmentEvent::Reinstated {} => {
+                self.phase.set(Some(self.phase_after(event)), past);
             }
-            EnrolmentEvent::Withdrawn {} => self.phase.set(Some(Phase::Withdrawn), past),
-            EnrolmentEvent::Reinstated {} => self.phase.set(Some(Phase::Enrolled), past),
             EnrolmentEvent::Corrected { fact: _, cohort, role } => {
                 if cohort.is_some() {
                     self.cohort.set(cohort.clone(), past);

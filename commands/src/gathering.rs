@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use domain::{
     ContactId, EventId, ProgramId, Role,
-    gathering::{AttendanceMethod, GatheringEvent},
+    gathering::{Attendance, AttendanceMethod, GatheringEvent},
     moment,
 };
 use schemars::JsonSchema;
@@ -57,9 +57,7 @@ struct Presence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     Registered,
-    Attended,
-    Excused,
-    Missed,
+    Came(Attendance),
     Voided,
 }
 
@@ -275,9 +273,13 @@ impl Known {
             Command::Reschedule { starts_at, ends_at } => self.reschedule(Some(starts_at), ends_at, given),
             Command::Cancel {} => Ok(Decision::unless(self.cancelled, GatheringEvent::Cancelled {})),
             Command::Register { contact } => self.mark(contact, Standing::Registered, None, given),
-            Command::Attend { contact, method } => self.mark(contact, Standing::Attended, method, given),
-            Command::Excuse { contact } => self.mark(contact, Standing::Excused, None, given),
-            Command::Miss { contact } => self.mark(contact, Standing::Missed, None, given),
+            Command::Attend { contact, method } => {
+                self.mark(contact, Standing::Came(Attendance::Attended), method, given)
+            }
+            Command::Excuse { contact } => {
+                self.mark(contact, Standing::Came(Attendance::Excused), None, given)
+            }
+            Command::Miss { contact } => self.mark(contact, Standing::Came(Attendance::Missed), None, given),
             Command::VoidPresence { contact } => Ok(self.void_presence(contact, given)),
             Command::RecordHeadcount { people } => {
                 let comparison = self.headcount.compare(Some(&people), given.source);
@@ -327,7 +329,8 @@ impl Known {
         let known = self.presences.get(&contact).copied();
         let standing = known.map(|(presence, _)| presence.standing);
         // Who attended had registered well enough.
-        let outranked = wanted == Standing::Registered && standing == Some(Standing::Attended);
+        let outranked =
+            wanted == Standing::Registered && standing == Some(Standing::Came(Attendance::Attended));
         if standing == Some(wanted) || outranked {
             return Ok(Decision::nothing());
         }
@@ -336,16 +339,20 @@ impl Known {
         }
         let event = match wanted {
             Standing::Registered => GatheringEvent::StudentRegistered { contact },
-            Standing::Attended => GatheringEvent::StudentAttended { contact, method },
-            Standing::Excused => GatheringEvent::StudentExcused { contact },
-            Standing::Missed => GatheringEvent::StudentMissed { contact },
+            Standing::Came(Attendance::Attended) => GatheringEvent::StudentAttended { contact, method },
+            Standing::Came(Attendance::Excused) => GatheringEvent::StudentExcused { contact },
+            Standing::Came(Attendance::Missed) => GatheringEvent::StudentMissed { contact },
             Standing::Voided => return Ok(self.void_presence(contact, given)),
         };
         match known {
             None if self.presences.len() >= PRESENCES_LIMIT => Err(Rejection::TooManyPresences),
             Some(known) if given.source.is_some() => Ok(mark_from_import(contact, wanted, event, known)),
-            Some((Presence { standing: Standing::Attended, .. }, _)) => Err(Rejection::Attended),
-            Some((Presence { standing: Standing::Missed, .. }, _)) if wanted == Standing::Registered => {
+            Some((Presence { standing: Standing::Came(Attendance::Attended), .. }, _)) => {
+                Err(Rejection::Attended)
+            }
+            Some((Presence { standing: Standing::Came(Attendance::Missed), .. }, _))
+                if wanted == Standing::Registered =>
+            {
                 Err(Rejection::Missed)
             }
             None | Some(_) => Ok(Decision::one(event)),
@@ -372,10 +379,14 @@ impl Known {
                 self.marked(*contact, Standing::Registered, past);
             }
             GatheringEvent::StudentAttended { contact, method: _ } => {
-                self.marked(*contact, Standing::Attended, past);
+                self.marked(*contact, Standing::Came(Attendance::Attended), past);
             }
-            GatheringEvent::StudentExcused { contact } => self.marked(*contact, Standing::Excused, past),
-            GatheringEvent::StudentMissed { contact } => self.marked(*contact, Standing::Missed, past),
+            GatheringEvent::StudentExcused { contact } => {
+                self.marked(*contact, Standing::Came(Attendance::Excused), past)
+            }
+            GatheringEvent::StudentMissed { contact } => {
+                self.marked(*contact, Standing::Came(Attendance::Missed), past)
+            }
             GatheringEvent::PresenceVoided { contact, fact: _ } => {
                 self.marked(*contact, Standing::Voided, past);
             }
@@ -398,11 +409,15 @@ fn mark_from_import(
 ) -> Decision<GatheringEvent> {
     match presence.standing {
         // A row may say both that they registered and what came of it; only the latter changes anything.
-        Standing::Excused | Standing::Missed if wanted == Standing::Registered => Decision::nothing(),
+        Standing::Came(Attendance::Excused | Attendance::Missed) if wanted == Standing::Registered => {
+            Decision::nothing()
+        }
         // Registering is a plan, and what came of it is no contradiction, whoever recorded the plan.
         Standing::Registered => Decision::one(event),
         _ if !presence.by_import => kept("presence"),
-        Standing::Attended => Decision::all(vec![GatheringEvent::PresenceVoided { contact, fact }, event]),
+        Standing::Came(Attendance::Attended) => {
+            Decision::all(vec![GatheringEvent::PresenceVoided { contact, fact }, event])
+        }
         _ => Decision::one(event),
     }
 }

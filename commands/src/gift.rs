@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use domain::{
     ContactId, Currency, EventId, Money, Role,
-    gift::{Allocation, GiftCorrection, GiftEvent, SoftCredit},
+    gift::{Allocation, GiftCorrection, GiftEvent, GiftMoney, SoftCredit},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -281,8 +281,11 @@ impl Known {
         self.amount.value().copied().unwrap_or(Money::new(0, Currency::USD))
     }
 
-    fn refunded(&self) -> i64 {
-        self.refunds.iter().map(|refund| refund.amount.minor).sum()
+    /// What came in, were it this much, and what of it went back.
+    fn money_of(&self, amount: Money) -> Result<GiftMoney, Rejection> {
+        self.refunds.iter().try_fold(GiftMoney::received(amount), |money, refund| {
+            money.less(refund.amount).map_err(|error| Rejection::OtherCurrency(error.refunded))
+        })
     }
 
     fn refund(&self, amount: Money, given: &Given<'_>) -> Result<Decision<GiftEvent>, Rejection> {
@@ -298,13 +301,10 @@ impl Known {
         if self.refunds.iter().any(repeated) {
             return Ok(Decision::nothing());
         }
-        let Money { minor, currency } = self.amount();
-        let left = Money::new(minor - self.refunded(), currency);
-        if amount.currency != currency {
-            return Err(Rejection::OtherCurrency(currency));
-        }
-        if amount.minor > left.minor {
-            return Err(Rejection::RefundTooLarge(left));
+        let money = self.money_of(self.amount())?;
+        let after = money.less(amount).map_err(|error| Rejection::OtherCurrency(error.received))?;
+        if after.net().minor < 0 {
+            return Err(Rejection::RefundTooLarge(money.net()));
         }
         if self.refunds.len() >= PARTS_LIMIT {
             return Err(Rejection::TooManyParts);
@@ -353,13 +353,9 @@ impl Known {
     }
 
     fn check_refunds(&self, amount: Money) -> Result<(), Rejection> {
-        let Some(first) = self.refunds.first() else { return Ok(()) };
-        let refunded = Money::new(self.refunded(), first.amount.currency);
-        if amount.currency != refunded.currency {
-            return Err(Rejection::OtherCurrency(refunded.currency));
-        }
-        if amount.minor < refunded.minor {
-            return Err(Rejection::LessThanRefunded(refunded));
+        let money = self.money_of(amount)?;
+        if money.net().minor < 0 {
+            return Err(Rejection::LessThanRefunded(Money::new(money.refunded, amount.currency)));
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Leads: captured, assigned, qualified or disqualified, converted, corrected, voided.
 
 use domain::{
-    ContactId, ConversationId, DealId, EventId, MemberId, Money, Personal, Role,
-    lead::{DisqualifiedBecause, LeadEvent},
+    ContactId, ConversationId, DealId, EventId, MemberId, Money, Outcome, Personal, Role,
+    lead::{DisqualifiedBecause, LeadEvent, LeadStatus},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,7 @@ pub struct Known {
     interest: Interest,
     owner: Field<MemberId>,
     standing: Field<Standing>,
+    status: LeadStatus,
     deal: Option<DealId>,
     value: Option<Money>,
 }
@@ -206,6 +207,7 @@ impl Known {
             interest: Interest::Unsaid,
             owner: Field::default(),
             standing: Field::default(),
+            status: LeadStatus::New,
             deal: None,
             value: None,
         }
@@ -275,7 +277,7 @@ impl Known {
             return again.finish(given, Rejection::Converted(known));
         }
         // A source states how things are now; only a person must say that qualifying is meant.
-        if matches!(self.standing.value(), Some(Standing::Disqualified { .. })) && given.source.is_none() {
+        if self.status.outcome() == Outcome::Lost && given.source.is_none() {
             return Err(Rejection::Disqualified);
         }
         Ok(Decision::one(LeadEvent::Converted { deal, value }))
@@ -300,6 +302,7 @@ impl Known {
     }
 
     fn evolve(&mut self, event: &LeadEvent, past: &Past<'_>) {
+        self.status = self.status.after(event);
         match event {
             LeadEvent::Captured { .. } | LeadEvent::Voided {} => {}
             LeadEvent::Assigned { owner } => self.owner.set(Some(*owner), past),
