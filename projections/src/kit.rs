@@ -1,9 +1,12 @@
 //! What the author of a view reads: the shape of a projection, its tables, pages, periods, amounts and words.
 
 pub(crate) mod amounts;
+pub(crate) mod cells;
 pub(crate) mod column;
 pub(crate) mod deadline;
 pub(crate) mod error;
+pub(crate) mod filter;
+pub(crate) mod handles;
 pub mod moment;
 pub(crate) mod page;
 pub(crate) mod period;
@@ -11,6 +14,7 @@ pub(crate) mod personal;
 pub(crate) mod persons;
 pub(crate) mod projection;
 pub(crate) mod rows;
+pub(crate) mod search;
 pub(crate) mod tables;
 pub(crate) mod tally;
 #[cfg(test)]

@@ -12,13 +12,20 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 pub struct Month(pub i32);
 
 impl Month {
+    /// Stands where there is no month: before all others.
+    pub(crate) const NONE: Self = Self(i32::MIN);
+
     /// The month of a moment, in UTC.
     pub fn of(moment: DateTime<Utc>) -> Self {
         Self(moment.year() * 12 + moment.month0().cast_signed())
     }
-}
 
-impl Month {
+    /// The month that is written so: `2017-06`.
+    pub(crate) fn named(text: &str) -> Option<Self> {
+        let period: Period = text.parse().ok()?;
+        (period.first == period.last && period.first.to_string() == text).then_some(period.first)
+    }
+
     /// Its first moment, in microseconds since 1970, UTC.
     pub fn begins(self) -> i64 {
         let month = u32::try_from(self.0.rem_euclid(12) + 1).unwrap_or(1);
@@ -40,6 +47,13 @@ pub struct Period {
     pub first: Month,
     /// The last month.
     pub last: Month,
+}
+
+impl Period {
+    /// Its first moment, and the first one after it, in microseconds since 1970, UTC.
+    pub fn moments(self) -> (i64, i64) {
+        (self.first.begins(), Month(self.last.0 + 1).begins())
+    }
 }
 
 /// A text that names no period.
@@ -133,6 +147,10 @@ mod tests {
         check("2017-Q2", Some("2017-04..2017-06"));
         check("2017-06", Some("2017-06"));
         check("2016-11..2017-Q1", Some("2016-11..2017-03"));
+        assert_eq!(Month::named("2017-06"), Some(Month(2017 * 12 + 5)));
+        for no_month in ["2017", "2017-Q2", "2017-06..2017-06", "", "June"] {
+            assert_eq!(Month::named(no_month), None);
+        }
         for nonsense in ["", "17", "2017-13", "2017-Q5", "2017-6", "2018..2017", "2017-06-30", "ä017"] {
             check(nonsense, None);
         }

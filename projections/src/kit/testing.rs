@@ -14,7 +14,13 @@ use rusqlite::Connection;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::kit::{error::ViewError, page::Page, projection::Projection, tables::Tables, view::AnyView};
+use crate::kit::{
+    error::ViewError,
+    page::Page,
+    projection::{Behind, Projection},
+    tables::Tables,
+    view::AnyView,
+};
 
 /// The tables of one projection and what has happened so far.
 pub(crate) struct Story {
@@ -133,5 +139,42 @@ impl Story {
             other => panic!("expected to be refused, got {other:?}"),
         }
         self
+    }
+
+    /// Behind every cell of the answer stand as many things as it counts (in the member `counted`), behind all cells
+    /// together as many as the totals say, and where the view lists the things (`things`), it lists as many.
+    #[track_caller]
+    pub(crate) fn counts_alike(&self, query: &str, counted: &str, things: Option<&str>) {
+        let view = self.asked(query);
+        let number = |cell: &Value| cell[counted].as_i64().unwrap();
+        for row in view["rows"].as_array().unwrap() {
+            let group = row["group"].as_str().unwrap();
+            let behind = self.behind(query, Some(group));
+            assert_eq!(number(row), behind.count, "{query}, the cell `{group}`");
+            assert_eq!(behind.causes.len() as u64, behind.count.unsigned_abs(), "{query}, behind `{group}`");
+        }
+        let all = number(&view["totals"]);
+        let behind = self.behind(query, None);
+        assert_eq!((behind.count, behind.causes.len() as u64), (all, all.unsigned_abs()), "{query}");
+        if let Some(things) = things {
+            let sum: i64 = view["rows"].as_array().unwrap().iter().map(number).sum();
+            let listed = self.asked(&format!("{query}&{things}"));
+            assert_eq!(
+                (sum, listed["rows"].as_array().unwrap().len() as u64),
+                (all, all.unsigned_abs()),
+                "{query}"
+            );
+        }
+    }
+
+    #[track_caller]
+    fn asked(&self, query: &str) -> Value {
+        let json = (self.view.view)(&self.tables, query, &Page::whole()).unwrap().unwrap();
+        serde_json::from_str(&json).unwrap()
+    }
+
+    #[track_caller]
+    fn behind(&self, query: &str, group: Option<&str>) -> Behind {
+        (self.view.behind)(&self.tables, query, group, &Page::whole()).unwrap().unwrap()
     }
 }

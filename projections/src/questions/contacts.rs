@@ -17,7 +17,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::kit::{ApplyError, Page, Projection, Shows, Tables, ViewError, column::word};
+use crate::kit::{
+    ApplyError, Page, Projection, Shows, Tables, ViewError, column::word, search::search_of_names,
+};
 use card::Card;
 pub use query::Query;
 use search::FoundRow;
@@ -79,7 +81,8 @@ impl Projection for Contacts {
     // People are looked up by what is theirs, so the handles and the words of the names are indexed. Both follow
     // their column by themselves (an index always does, the search through its triggers): emptying the column
     // empties them, and with secure-delete nothing stays behind in the pages.
-    const INDEXES: &'static str = "
+    const INDEXES: &'static str = concat!(
+        "
         CREATE INDEX contacts_by_form ON contacts (form);
         CREATE INDEX identities_by_handle ON identities (handle COLLATE NOCASE, platform);
         CREATE INDEX tags_by_tag ON tags (tag);
@@ -87,23 +90,9 @@ impl Projection for Contacts {
         CREATE INDEX contacts_by_subject ON contacts (subject);
         CREATE INDEX details_by_subject ON details (subject);
         CREATE INDEX identities_by_subject ON identities (subject);
-        CREATE INDEX consents_by_subject ON consents (subject);
-        CREATE VIRTUAL TABLE name_search USING fts5 (
-            name, content = 'contacts', content_rowid = 'number', tokenize = 'unicode61 remove_diacritics 2',
-            prefix = '1 2 3'
-        );
-        INSERT INTO name_search (name_search, rank) VALUES ('secure-delete', 1);
-        INSERT INTO name_search (name_search) VALUES ('rebuild');
-        CREATE TRIGGER name_given AFTER INSERT ON contacts BEGIN
-            INSERT INTO name_search (rowid, name) VALUES (new.number, new.name);
-        END;
-        CREATE TRIGGER name_changed AFTER UPDATE OF name ON contacts BEGIN
-            INSERT INTO name_search (name_search, rowid, name) VALUES ('delete', old.number, old.name);
-            INSERT INTO name_search (rowid, name) VALUES (new.number, new.name);
-        END;
-        CREATE TRIGGER name_gone AFTER DELETE ON contacts BEGIN
-            INSERT INTO name_search (name_search, rowid, name) VALUES ('delete', old.number, old.name);
-        END;";
+        CREATE INDEX consents_by_subject ON consents (subject);",
+        search_of_names!("name_search", ",\n            prefix = '1 2 3'")
+    );
     type Query = Query;
     type View = View;
 

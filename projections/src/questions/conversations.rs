@@ -8,7 +8,6 @@ mod row;
 #[cfg(test)]
 mod tests;
 mod thread;
-mod words;
 
 use domain::{Event, Kind, Recorded, Role};
 use schemars::JsonSchema;

@@ -144,7 +144,7 @@ impl Projection for Disclosures {
         let mut rows = tables.rows(sql, asked, |row| {
             Ok(DisclosureRow {
                 position: row.get(0)?,
-                at: moment(row.get(1)?),
+                at: moment(row, 1)?,
                 reader: row.get(2)?,
                 role: read_word(row, 3)?,
                 purpose: read_word(row, 4)?,

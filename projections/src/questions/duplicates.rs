@@ -6,7 +6,6 @@
 
 mod candidates;
 mod comparison;
-mod forms;
 mod pair;
 #[cfg(test)]
 mod tests;
@@ -20,8 +19,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::kit::{ApplyError, Page, Projection, Shows, Tables, ViewError};
-use forms::form_word;
+use crate::kit::{
+    ApplyError, Page, Projection, Shows, Tables, ViewError, column::word, search::search_of_names,
+};
 use pair::Pair;
 
 /// The projection.
@@ -70,7 +70,8 @@ impl Projection for Duplicates {
         );
         CREATE TABLE apart (one BLOB, other BLOB, PRIMARY KEY (one, other)) WITHOUT ROWID;";
     // Emptying a column empties its indexes with it; telephone numbers are compared without their dots and blanks.
-    const INDEXES: &'static str = "
+    const INDEXES: &'static str = concat!(
+        "
         CREATE INDEX handles_by_handle ON handles (handle COLLATE NOCASE, platform);
         CREATE INDEX handles_by_contact ON handles (contact);
         CREATE INDEX contacts_by_subject ON contacts (subject);
@@ -78,22 +79,9 @@ impl Projection for Duplicates {
         CREATE INDEX handles_by_subject ON handles (subject);
         CREATE INDEX details_by_phone ON details (
             replace(replace(replace(replace(replace(replace(value, ' ', ''), '-', ''), '/', ''), '.', ''), '(', ''), ')', '')
-        ) WHERE detail = 'phone';
-        CREATE VIRTUAL TABLE name_words USING fts5 (
-            name, content = 'contacts', content_rowid = 'number', tokenize = 'unicode61 remove_diacritics 2'
-        );
-        INSERT INTO name_words (name_words, rank) VALUES ('secure-delete', 1);
-        INSERT INTO name_words (name_words) VALUES ('rebuild');
-        CREATE TRIGGER name_given AFTER INSERT ON contacts BEGIN
-            INSERT INTO name_words (rowid, name) VALUES (new.number, new.name);
-        END;
-        CREATE TRIGGER name_changed AFTER UPDATE OF name ON contacts BEGIN
-            INSERT INTO name_words (name_words, rowid, name) VALUES ('delete', old.number, old.name);
-            INSERT INTO name_words (rowid, name) VALUES (new.number, new.name);
-        END;
-        CREATE TRIGGER name_gone AFTER DELETE ON contacts BEGIN
-            INSERT INTO name_words (name_words, rowid, name) VALUES ('delete', old.number, old.name);
-        END;";
+        ) WHERE detail = 'phone';",
+        search_of_names!("name_words", "")
+    );
     type Query = Query;
     type View = View;
 
@@ -162,7 +150,7 @@ fn register(
     let name = name.map(|name| tables.reveal(name));
     tables.execute(
         "INSERT INTO contacts VALUES (?1, ?2, ?3, ?4, ?5, coalesce(?6, ''))",
-        params![recorded.position.0, contact, form_word(form), name.is_some(), subject, name],
+        params![recorded.position.0, contact, word(form), name.is_some(), subject, name],
     )?;
     Ok(())
 }
@@ -174,14 +162,14 @@ fn change(
     detail: Detail,
     value: Option<&Personal<String>>,
 ) -> Result<(), ApplyError> {
-    let Some(word) = detail_word(detail) else { return Ok(()) };
+    let Some(detail) = detail_word(detail) else { return Ok(()) };
     match value {
         Some(value) => tables.execute(
             "INSERT OR REPLACE INTO details VALUES (?1, ?2, ?3, ?4)",
-            params![contact, word, value.subject().0, tables.reveal(value)],
+            params![contact, detail, value.subject().0, tables.reveal(value)],
         )?,
         None => tables
-            .execute("DELETE FROM details WHERE contact = ?1 AND detail = ?2", params![contact, word])?,
+            .execute("DELETE FROM details WHERE contact = ?1 AND detail = ?2", params![contact, detail])?,
     };
     Ok(())
 }

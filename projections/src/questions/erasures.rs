@@ -7,12 +7,15 @@ use domain::{
     contact::{ContactEvent, LawfulBasis},
     conversation::ConversationEvent,
 };
-use rusqlite::{params, types::Type};
+use rusqlite::params;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::kit::{ApplyError, Page, Projection, Shows, Tables, ViewError};
+use crate::kit::{
+    ApplyError, Page, Projection, Shows, Tables, ViewError,
+    column::{maybe_moment, maybe_word, moment, read_word, word},
+};
 
 /// The projection.
 pub struct Erasures;
@@ -114,19 +117,17 @@ impl Projection for Erasures {
         let after = page.after::<i64>()?.unwrap_or_default();
         let params = params![after, query.of.map(word), query.contact, page.fetch() as u64];
         let mut rows = tables.rows(sql, params, |row| {
-            let moment = |micros| DateTime::from_timestamp_micros(micros).unwrap_or_default();
-            let readmitted_on: Option<String> = row.get(9)?;
             Ok(ErasureRow {
                 position: row.get(0)?,
                 event: row.get(1)?,
-                of: read(&row.get::<_, String>(2)?)?,
+                of: read_word(row, 2)?,
                 contact: row.get(3)?,
                 message: row.get(4)?,
-                ground: read(&row.get::<_, String>(5)?)?,
+                ground: read_word(row, 5)?,
                 by: row.get(6)?,
-                erased_at: moment(row.get(7)?),
-                readmitted_at: row.get::<_, Option<i64>>(8)?.map(moment),
-                readmitted_on: readmitted_on.map(|word| read(&word)).transpose()?,
+                erased_at: moment(row, 7)?,
+                readmitted_at: maybe_moment(row, 8)?,
+                readmitted_on: maybe_word(row, 9)?,
             })
         })?;
         let next = page.cut(&mut rows, |row| row.position);
@@ -154,16 +155,6 @@ fn erased(
         ],
     )?;
     Ok(())
-}
-
-/// One word of a closed list, as it stands in events and in the tables.
-fn word(value: impl Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-fn read<T: DeserializeOwned>(word: &str) -> rusqlite::Result<T> {
-    serde_json::from_value(word.into())
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, error.into()))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! stage; who stayed a donor and who did not; the rollups of one donor or of all.
 
 mod answer;
+mod asked;
 mod behind;
 mod cells;
 mod gift;

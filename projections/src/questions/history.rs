@@ -8,7 +8,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::kit::{ApplyError, Page, Projection, Shows, Tables, ViewError};
+use crate::kit::{
+    ApplyError, Page, Projection, Shows, Tables, ViewError,
+    column::{maybe_moment, moment},
+};
 
 mod sentence;
 
@@ -314,7 +317,6 @@ fn rows_at(positions: &str, order: &str) -> String {
 }
 
 fn read_row(row: &Row<'_>) -> rusqlite::Result<HistoryRow> {
-    let moment = |micros: i64| DateTime::from_timestamp_micros(micros).unwrap_or_default();
     let tag: String = row.get(1)?;
     let kind = tag.split_once('.').and_then(|(kind, _)| kind.parse().ok()).ok_or_else(|| {
         let unknown = format!("`{tag}` is the tag of no kind");
@@ -333,8 +335,8 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<HistoryRow> {
         by: row.get(8)?,
         on_behalf_of: row.get(9)?,
         reason: row.get(10)?,
-        occurred_at: row.get::<_, Option<i64>>(11)?.map(moment),
-        recorded_at: moment(row.get(12)?),
+        occurred_at: maybe_moment(row, 11)?,
+        recorded_at: moment(row, 12)?,
         source: row.get(13)?,
         file: row.get(14)?,
         line: row.get(15)?,

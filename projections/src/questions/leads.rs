@@ -5,7 +5,6 @@ mod answer;
 mod behind;
 mod fold;
 mod query;
-mod status;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +22,7 @@ impl Projection for Leads {
     const NAME: &'static str = "leads";
     const QUESTION: &'static str =
         "What becomes of leads, by source, owner, status and month, and how many convert?";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Fundraiser, Role::Auditor];
     const SHOWS: Shows = Shows::Cells;
     const KINDS: &'static [Kind] = &[Kind::Lead, Kind::Member];

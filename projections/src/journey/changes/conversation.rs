@@ -2,18 +2,19 @@
 
 use domain::{
     Kind,
-    conversation::{ConversationEvent, Direction, Message},
+    conversation::{ConversationEvent, ConversationStatus, Direction, Message},
 };
 
 use super::{told::Told, value::Value};
 use crate::kit::wording::plain;
 
 pub(super) fn tell(told: &mut Told<'_>, event: &ConversationEvent) {
+    let status = told.word::<ConversationStatus>("status").unwrap_or_default().after(event);
     match event {
         ConversationEvent::Logged { contact, channel, message } => {
             told.is("contact", Value::thing(Kind::Contact, contact.0));
             told.is("channel", Value::word(channel));
-            told.is("status", "open");
+            told.is("status", Value::word(status));
             said(told, message);
         }
         ConversationEvent::Replied { message } => said(told, message),
@@ -22,8 +23,9 @@ pub(super) fn tell(told: &mut Told<'_>, event: &ConversationEvent) {
                 told.number_of(*message).map_or_else(|| message.to_string(), |number| number.to_string());
             told.is(format!("message {which}, redacted"), format!("yes: {}", plain(ground)));
         }
-        ConversationEvent::Resolved {} => told.is("status", "resolved"),
-        ConversationEvent::Reopened {} => told.is("status", "open"),
+        ConversationEvent::Resolved {} | ConversationEvent::Reopened {} => {
+            told.is("status", Value::word(status));
+        }
         ConversationEvent::Voided {} => told.is("voided", "yes: it was logged in error"),
     }
 }

@@ -21,12 +21,12 @@ pub(super) fn tell(told: &mut Told<'_>, event: &DealEvent) {
         }
         DealEvent::Advanced { stage } => told.is("stage", stage),
         DealEvent::Converted { value } => {
-            told.is("stage", "Won");
+            told.may_be("stage", event.stage());
             told.may_be("value", *value);
             told.is("closed", at);
         }
         DealEvent::Lost { because } => {
-            told.is("stage", "Lost");
+            told.may_be("stage", event.stage());
             told.is_or_is_not("lost because", because.as_ref());
             told.is("closed", at);
         }

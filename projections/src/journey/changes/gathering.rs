@@ -1,6 +1,9 @@
 //! What the events of a gathering change.
 
-use domain::{ContactId, Kind, gathering::GatheringEvent};
+use domain::{
+    ContactId, Kind,
+    gathering::{Attendance, GatheringEvent},
+};
 
 use super::{
     thing::NAME,
@@ -31,12 +34,16 @@ pub(super) fn tell(told: &mut Told<'_>, event: &GatheringEvent) {
             told.is_or_is_not(presence(*contact), None::<&str>);
         }
         GatheringEvent::StudentAttended { contact, method } => {
-            let attended = Value::from("attended");
+            let attended = Value::word(Attendance::Attended);
             let noticed = method.map(|method| format!("noticed by {}", plain(method)));
             told.is(presence(*contact), Value { note: noticed, ..attended });
         }
-        GatheringEvent::StudentExcused { contact } => told.is(presence(*contact), "excused"),
-        GatheringEvent::StudentMissed { contact } => told.is(presence(*contact), "missed"),
+        GatheringEvent::StudentExcused { contact } => {
+            told.is(presence(*contact), Value::word(Attendance::Excused))
+        }
+        GatheringEvent::StudentMissed { contact } => {
+            told.is(presence(*contact), Value::word(Attendance::Missed))
+        }
         // What was said last is what was wrong: what came of it, else that they had registered.
         GatheringEvent::PresenceVoided { contact, fact } => {
             told.corrects(*fact);

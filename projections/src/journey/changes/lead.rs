@@ -1,14 +1,19 @@
 //! What the events of a lead change.
 
-use domain::{Kind, lead::LeadEvent};
+use domain::{
+    Kind,
+    lead::{LeadEvent, LeadStatus},
+};
 
 use super::{told::Told, value::Value};
 
 pub(super) fn tell(told: &mut Told<'_>, event: &LeadEvent) {
+    let before: LeadStatus = told.word("status").unwrap_or_default();
+    let status = before.after(event);
     match event {
         LeadEvent::Captured { contact, source, conversation, interest } => {
             told.is("contact", Value::thing(Kind::Contact, contact.0));
-            told.is("status", "new");
+            told.is("status", Value::word(status));
             told.is("source", source);
             told.is("captured", told.recorded.happened_at());
             told.may_be("interest", interest.as_ref());
@@ -16,21 +21,21 @@ pub(super) fn tell(told: &mut Told<'_>, event: &LeadEvent) {
         }
         LeadEvent::Assigned { owner } => {
             told.is("owner", Value::thing(Kind::Member, owner.0));
-            if told.values(&"status".into()) == ["new".into()] {
-                told.is("status", "contacted");
+            if status != before {
+                told.is("status", Value::word(status));
             }
         }
         LeadEvent::Qualified { score } => {
-            status(told, "qualified");
+            told.is("status", Value::word(status));
             told.may_be("score", score.map(|score| score.to_string()));
             told.is_or_is_not("disqualified because", None::<&str>);
         }
         LeadEvent::Disqualified { because } => {
-            status(told, "disqualified");
+            told.is("status", Value::word(status));
             told.is("disqualified because", Value::word(because));
         }
         LeadEvent::Converted { deal, value } => {
-            told.is("status", "converted");
+            told.is("status", Value::word(status));
             told.is("deal", Value::thing(Kind::Deal, deal.0));
             told.may_be("expected value", *value);
             told.is_or_is_not("disqualified because", None::<&str>);
@@ -42,9 +47,4 @@ pub(super) fn tell(told: &mut Told<'_>, event: &LeadEvent) {
         }
         LeadEvent::Voided {} => told.is("voided", "yes: it was captured in error"),
     }
-}
-
-/// What has become a deal stays converted, whatever is said about the lead afterwards.
-fn status(told: &mut Told<'_>, status: &str) {
-    told.is("status", if told.has(&"deal".into()) { "converted" } else { status });
 }

@@ -1,6 +1,7 @@
 //! What one event says of the fields of its thing, while it is said.
 
 use domain::{EventId, Recorded};
+use serde::de::DeserializeOwned;
 
 use super::{
     thing::{Change, Changed, Entry, Fact, Thing},
@@ -97,6 +98,12 @@ impl<'a> Told<'a> {
 
     pub(super) fn values(&self, field: &Field) -> Vec<Value> {
         self.thing.fields.get(field).map(|entry| entry.values.clone()).unwrap_or_default()
+    }
+
+    /// The member of a closed list whose word a field holds now.
+    pub(super) fn word<T: DeserializeOwned>(&self, field: impl Into<Field>) -> Option<T> {
+        let word = self.values(&field.into()).first()?.text()?.replace(' ', "_");
+        serde_json::from_value(word.into()).ok()
     }
 
     /// The fields of these words that have a value now.

@@ -12,6 +12,7 @@ use super::consents::{self, Consent};
 use crate::kit::{
     Tables, ViewError,
     column::{given, moment, read_word},
+    handles::{Handle, held},
 };
 
 /// Everything known of one person: of one contact, or of several that are merged.
@@ -131,7 +132,7 @@ fn parts(tables: &Tables, contact: Uuid) -> Result<Vec<Part>, ViewError> {
                 merged_into: row.get(4)?,
                 form: read_word(row, 0)?,
                 name: given(row, 1, 2)?,
-                registered_at: moment(row.get(3)?),
+                registered_at: moment(row, 3)?,
                 details: BTreeMap::new(),
                 tags: Vec::new(),
                 consents: Vec::new(),
@@ -175,27 +176,18 @@ pub(super) fn identities(tables: &Tables, contact: Uuid) -> rusqlite::Result<Vec
     let sql = "SELECT platform, handle, verified, linked_at, linked FROM identities WHERE contact = ?1
          ORDER BY position";
     let links = tables.rows(sql, [contact], |row| {
-        let identity = Identity {
-            platform: row.get(0)?,
-            handle: row.get(1)?,
-            verified: row.get(2)?,
-            linked_at: moment(row.get(3)?),
-            contact,
-        };
-        Ok((identity, row.get::<_, bool>(4)?))
+        let handle =
+            Handle { platform: row.get(0)?, text: row.get(1)?, verified: row.get(2)?, with: moment(row, 3)? };
+        Ok((handle, row.get::<_, bool>(4)?))
     })?;
-    let mut held = Vec::<Identity>::new();
-    for (link, linked) in links {
-        let known = held.iter().position(|held| held.platform == link.platform && held.handle == link.handle);
-        match (known, linked) {
-            // Linking again proves what was not proven before, and never takes a proof away.
-            (Some(known), true) => held[known].verified |= link.verified,
-            (Some(known), false) => drop(held.remove(known)),
-            (None, true) => held.push(link),
-            (None, false) => {}
-        }
-    }
-    Ok(held)
+    let identity = |Handle { platform, text: handle, verified, with: linked_at }| Identity {
+        platform,
+        handle,
+        verified,
+        linked_at,
+        contact,
+    };
+    Ok(held(links).into_iter().map(identity).collect())
 }
 
 pub(super) fn tags(tables: &Tables, contact: Uuid) -> rusqlite::Result<Vec<String>> {

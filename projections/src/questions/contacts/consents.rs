@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::kit::{
     Tables,
-    column::{given, moment, read_word},
+    column::{given, maybe_moment, maybe_word, read_word},
 };
 
 /// Whether somebody may be written to for a purpose.
@@ -53,15 +53,14 @@ fn said_by(tables: &Tables, contact: Uuid) -> rusqlite::Result<Vec<Consent>> {
     let sql = "SELECT purpose, channel, basis, given_at, proven, proof, withdrawn_at FROM consents
          WHERE contact = ?1 ORDER BY purpose, channel";
     tables.rows(sql, [contact], |row| {
-        let basis: Option<String> = row.get(2)?;
         Ok(Consent {
             purpose: read_word(row, 0)?,
             channel: read_word(row, 1)?,
             in_force: false,
-            basis: basis.map(|_| read_word(row, 2)).transpose()?,
-            given_at: row.get::<_, Option<i64>>(3)?.map(moment),
+            basis: maybe_word(row, 2)?,
+            given_at: maybe_moment(row, 3)?,
             proof: given(row, 4, 5)?,
-            withdrawn_at: row.get::<_, Option<i64>>(6)?.map(moment),
+            withdrawn_at: maybe_moment(row, 6)?,
             contact,
         })
     })

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate};
 use domain::{
     Actor, ContactId, EventId, Keyring, Position, StreamId,
     contact::{Detail, RelationshipKind},
@@ -12,7 +12,6 @@ use serde_json::json;
 
 use super::*;
 use crate::kit::{
-    column::moment,
     testing::{Story, given},
     view::AnyView,
 };
@@ -199,7 +198,7 @@ fn fold(events: &[ContactEvent], then: &str) -> (Tables, String) {
     let tables = Tables::new(connection, Arc::new(NoKeys));
     for (index, event) in events.iter().enumerate() {
         let position = index as u64 + 1;
-        let at = moment(0);
+        let at = DateTime::UNIX_EPOCH;
         let recorded = Recorded {
             position: Position(position),
             stream: StreamId::new(Kind::Contact, Uuid::from_u128(1)),

@@ -2,13 +2,15 @@
 
 use domain::{
     Recorded,
-    conversation::{Channel, ConversationEvent, Direction, Message},
+    conversation::{Channel, ConversationEvent, ConversationStatus, Direction, Message},
 };
 use rusqlite::{Row, params};
 use uuid::Uuid;
 
-use super::words::{channel_of, channel_word, direction_of, direction_word};
-use crate::kit::{ApplyError, Tables};
+use crate::kit::{
+    ApplyError, Tables,
+    column::{read_word, word},
+};
 
 /// When nobody waits: after every moment, so that the longest waiting come first.
 pub(super) const NOBODY: i64 = i64::MAX;
@@ -18,7 +20,7 @@ pub(super) const NOBODY: i64 = i64::MAX;
 pub(super) struct Known {
     pub(super) contact: Uuid,
     pub(super) channel: Channel,
-    pub(super) resolved: bool,
+    pub(super) status: ConversationStatus,
     pub(super) resolved_position: u64,
     pub(super) messages: i64,
     pub(super) began: i64,
@@ -34,7 +36,7 @@ impl Known {
         Self {
             contact,
             channel,
-            resolved: false,
+            status: ConversationStatus::Open,
             resolved_position: 0,
             messages: 0,
             began: i64::MAX,
@@ -48,8 +50,8 @@ impl Known {
 
     /// The same before its first message.
     fn emptied(&self) -> Self {
-        let Self { contact, channel, resolved, resolved_position, .. } = *self;
-        Self { resolved, resolved_position, ..Self::new(contact, channel) }
+        let Self { contact, channel, status, resolved_position, .. } = *self;
+        Self { status, resolved_position, ..Self::new(contact, channel) }
     }
 
     /// Takes in the next message, in the order of when they were.
@@ -75,9 +77,14 @@ impl Known {
         }
     }
 
+    /// Whether nothing more is to be done.
+    pub(super) fn resolved(&self) -> bool {
+        self.status == ConversationStatus::Resolved
+    }
+
     /// Since when somebody waits. Resolving settles what came in before, unless it is reopened for just that.
     pub(super) fn waiting(&self) -> i64 {
-        self.fresh.or(self.unanswered).filter(|_| !self.resolved).unwrap_or(NOBODY)
+        self.fresh.or(self.unanswered).filter(|_| !self.resolved()).unwrap_or(NOBODY)
     }
 }
 
@@ -98,12 +105,14 @@ pub(super) fn apply(
             None => None,
         },
         ConversationEvent::Resolved {} => before.clone().map(|known| Known {
-            resolved: true,
+            status: known.status.after(event),
             resolved_position: recorded.position.0,
             fresh: None,
             ..known
         }),
-        ConversationEvent::Reopened {} => before.clone().map(|known| Known { resolved: false, ..known }),
+        ConversationEvent::Reopened {} => {
+            before.clone().map(|known| Known { status: known.status.after(event), ..known })
+        }
         ConversationEvent::Voided {} => None,
         ConversationEvent::MessageRedacted { message, .. } => {
             let sql = "UPDATE texts SET text = '' WHERE conversation = ?1 AND position IN
@@ -142,7 +151,7 @@ fn said(
             at,
             position,
             recorded.id.0,
-            direction_word(message.direction),
+            word(message.direction),
             message.author.map(|author| author.0),
             message.to.map(|to| to.0),
             message.member.map(|member| member.0),
@@ -165,8 +174,7 @@ fn said(
     // It was said before something that is known already, so that all is gone through again.
     let mut known = known.emptied();
     let sql = "SELECT at, position, direction FROM messages WHERE conversation = ?1 ORDER BY at, position";
-    let all = tables
-        .rows(sql, [id], |row| Ok((row.get(0)?, row.get(1)?, direction_of(row.get_ref(2)?.as_str()?))))?;
+    let all = tables.rows(sql, [id], |row| Ok((row.get(0)?, row.get(1)?, read_word(row, 2)?)))?;
     for (at, position, direction) in all {
         known.next(at, position, direction);
     }
@@ -180,8 +188,8 @@ fn write(tables: &Tables, id: Uuid, known: &Known) -> Result<(), ApplyError> {
         params![
             id,
             known.contact,
-            channel_word(known.channel),
-            known.resolved,
+            word(known.channel),
+            known.resolved(),
             known.resolved_position,
             known.waiting(),
             known.messages,
@@ -199,7 +207,7 @@ fn write(tables: &Tables, id: Uuid, known: &Known) -> Result<(), ApplyError> {
 
 /// Counts a conversation into its cell (`sign` 1) or out of it (−1).
 fn count(tables: &Tables, known: &Known, sign: i64) -> Result<(), ApplyError> {
-    let channel = channel_word(known.channel);
+    let channel = word(known.channel);
     tables.execute(
         "INSERT INTO cells VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT DO UPDATE SET conversations = conversations + excluded.conversations,
@@ -207,7 +215,7 @@ fn count(tables: &Tables, known: &Known, sign: i64) -> Result<(), ApplyError> {
              response = response + excluded.response",
         params![
             channel,
-            known.resolved,
+            known.resolved(),
             sign,
             if known.waiting() == NOBODY { 0 } else { sign },
             known.response.map_or(0, |_| sign),
@@ -217,7 +225,7 @@ fn count(tables: &Tables, known: &Known, sign: i64) -> Result<(), ApplyError> {
     if sign < 0 {
         tables.execute(
             "DELETE FROM cells WHERE channel = ?1 AND resolved = ?2 AND conversations = 0",
-            params![channel, known.resolved],
+            params![channel, known.resolved()],
         )?;
     }
     Ok(())
@@ -231,11 +239,15 @@ pub(super) fn read(tables: &Tables, id: Uuid) -> rusqlite::Result<Option<Known>>
     tables.row(&format!("SELECT {COLUMNS} FROM conversations WHERE conversation = ?1"), [id], read_known)
 }
 
+const fn status(resolved: bool) -> ConversationStatus {
+    if resolved { ConversationStatus::Resolved } else { ConversationStatus::Open }
+}
+
 pub(super) fn read_known(row: &Row<'_>) -> rusqlite::Result<Known> {
     Ok(Known {
         contact: row.get(0)?,
-        channel: channel_of(row.get_ref(1)?.as_str()?),
-        resolved: row.get(2)?,
+        channel: read_word(row, 1)?,
+        status: status(row.get(2)?),
         resolved_position: row.get(3)?,
         messages: row.get(4)?,
         began: row.get(5)?,

@@ -9,9 +9,8 @@ use super::{
     fold::{COLUMNS, NOBODY, read_known},
     query::{Query, StateAsked},
     row::{ConversationRow, count_of, minutes, row},
-    words::channel_word,
 };
-use crate::kit::{Page, Tables, ViewError};
+use crate::kit::{Page, Tables, ViewError, column::word};
 
 /// Conversations, longest waiting first.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -48,7 +47,7 @@ impl List {
 
 /// What is counted over every row: from the cells, or from one contact's own conversations.
 fn totals(tables: &Tables, query: &Query) -> Result<Totals, ViewError> {
-    let (channel, resolved) = (query.channel.map(channel_word), resolved(query.state));
+    let (channel, resolved) = (query.channel.map(word), resolved(query.state));
     let read = |row: &Row<'_>| {
         let (answered, response): (i64, i64) = (row.get(2)?, row.get(3)?);
         Ok(Totals {
@@ -103,7 +102,7 @@ fn rows(
          ORDER BY waiting, conversation LIMIT ?6"
     );
     let filters = params![
-        query.channel.map(channel_word),
+        query.channel.map(word),
         query.contact,
         resolved(query.state),
         waiting.unwrap_or(i64::MIN),

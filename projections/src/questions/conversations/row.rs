@@ -7,7 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::fold::{Known, NOBODY};
-use crate::kit::{Tables, column::moment};
+use crate::kit::{Tables, column::moment_of};
 
 /// One conversation.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -37,25 +37,31 @@ pub(super) struct ConversationRow {
     pub(super) first_response_minutes: Option<f64>,
 }
 
+/// Where the moments shown stand among the columns of a conversation.
+const BEGAN: usize = 5;
+const LAST: usize = 6;
+const WAITING: usize = 10;
+
 pub(super) fn row(
     tables: &Tables,
     conversation: Uuid,
     known: &Known,
     at: Option<DateTime<Utc>>,
 ) -> rusqlite::Result<ConversationRow> {
-    let waiting = Some(known.waiting()).filter(|waiting| *waiting != NOBODY).map(moment);
+    let waiting = Some(known.waiting()).filter(|waiting| *waiting != NOBODY);
+    let waiting = waiting.map(|since| moment_of(WAITING, since)).transpose()?;
     let waited = waiting.zip(at).map(|(since, at)| (at - since).num_minutes());
     Ok(ConversationRow {
         conversation,
         contact: known.contact,
         person: tables.merged_person(known.contact)?,
         channel: known.channel,
-        resolved: known.resolved,
+        resolved: known.resolved(),
         waiting_since: waiting,
         waiting_minutes: waited.filter(|minutes| *minutes >= 0),
         messages: known.messages,
-        began_at: moment(known.began),
-        last_activity: moment(known.last.0),
+        began_at: moment_of(BEGAN, known.began)?,
+        last_activity: moment_of(LAST, known.last.0)?,
         first_response_minutes: known.response.map(minutes),
     })
 }

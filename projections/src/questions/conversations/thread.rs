@@ -9,8 +9,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{row::ConversationRow, words::direction_of};
-use crate::kit::{Tables, column::moment};
+use super::row::ConversationRow;
+use crate::kit::{
+    Tables,
+    column::{maybe_moment, moment, read_word},
+};
 
 /// How deep answers are nested; those deeper stand side by side on the last level, since readers of JSON bear
 /// only so much nesting.
@@ -69,13 +72,13 @@ impl Thread {
             Ok(MessageRow {
                 order: (row.get(0)?, row.get(1)?),
                 message: row.get(2)?,
-                direction: direction_of(row.get_ref(3)?.as_str()?),
+                direction: read_word(row, 3)?,
                 author: row.get(4)?,
                 to: row.get(11)?,
                 member: row.get(5)?,
                 reply_to: row.get(6)?,
-                occurred_at: row.get::<_, Option<i64>>(7)?.map(moment),
-                recorded_at: moment(row.get(8)?),
+                occurred_at: maybe_moment(row, 7)?,
+                recorded_at: moment(row, 8)?,
                 mentions: mentions.filter_map(|mention| Uuid::parse_str(mention).ok()).collect(),
                 text: row.get(10)?,
                 replies: Vec::new(),

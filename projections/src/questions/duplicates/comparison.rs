@@ -8,8 +8,12 @@ use domain::{
 };
 use uuid::Uuid;
 
-use super::{forms::form_of, pair::Pair};
-use crate::kit::Tables;
+use super::pair::Pair;
+use crate::kit::{
+    Tables,
+    column::{given, read_word},
+    handles::{Handle, held},
+};
 
 /// How alike two names must be to speak for one person, and how unlike to speak against it (Jaro-Winkler, 0 to 1).
 const ALIKE: f64 = 0.92;
@@ -22,15 +26,8 @@ pub(super) struct Profile {
     pub(super) contact: Uuid,
     pub(super) form: ContactForm,
     pub(super) name: Option<String>,
-    pub(super) handles: Vec<Handle>,
+    pub(super) handles: Vec<Handle<()>>,
     pub(super) details: BTreeMap<String, String>,
-}
-
-/// A handle that is linked now.
-pub(super) struct Handle {
-    pub(super) platform: String,
-    pub(super) text: String,
-    pub(super) verified: bool,
 }
 
 impl Profile {
@@ -38,8 +35,8 @@ impl Profile {
     pub(super) fn read(tables: &Tables, contact: Uuid) -> rusqlite::Result<Option<Self>> {
         let sql = "SELECT form, named, name FROM contacts WHERE contact = ?1";
         let found = tables.row(sql, [contact], |row| {
-            let name: Option<String> = if row.get(1)? { Some(row.get(2)?) } else { None };
-            Ok((form_of(row.get_ref(0)?.as_str()?), name))
+            let name: Option<String> = given(row, 1, 2)?;
+            Ok((read_word(row, 0)?, name))
         })?;
         let Some((form, name)) = found else { return Ok(None) };
         let sql = "SELECT detail, value FROM details WHERE contact = ?1 AND value <> ''";
@@ -88,9 +85,9 @@ impl Profile {
     }
 
     fn compare_handles(&self, other: &Self, evidence: &mut Vec<Evidence>) {
-        let mut shared: Vec<(&Handle, &Handle)> = Vec::new();
+        let mut shared: Vec<(&Handle<()>, &Handle<()>)> = Vec::new();
         for one in &self.handles {
-            shared.extend(other.handles.iter().filter(|other| one.is(other)).map(|other| (one, other)));
+            shared.extend(other.handles.iter().filter(|other| is_same(one, other)).map(|other| (one, other)));
         }
         if shared.iter().any(|(one, other)| one.verified && other.verified) {
             evidence.push(speaks(Feature::VerifiedIdentity, Bearing::For, Strength::Strong));
@@ -98,7 +95,7 @@ impl Profile {
         if shared.iter().any(|(one, _)| one.platform == EMAIL) {
             evidence.push(speaks(Feature::Email, Bearing::For, Strength::Strong));
         }
-        let accounts = |handles: &[Handle]| -> BTreeMap<String, Vec<String>> {
+        let accounts = |handles: &[Handle<()>]| -> BTreeMap<String, Vec<String>> {
             let mut accounts = BTreeMap::<String, Vec<String>>::new();
             for handle in handles.iter().filter(|handle| handle.platform != EMAIL) {
                 accounts.entry(handle.platform.clone()).or_default().push(folded(&handle.text));
@@ -130,31 +127,20 @@ impl Profile {
     }
 }
 
-impl Handle {
-    fn is(&self, other: &Self) -> bool {
-        self.platform == other.platform && folded(&self.text) == folded(&other.text)
-    }
+/// Whether two handles are the same but for how they are written.
+fn is_same(one: &Handle<()>, other: &Handle<()>) -> bool {
+    one.platform == other.platform && folded(&one.text) == folded(&other.text)
 }
 
 /// The handles that hold now. What was forgotten cannot be told from anything, and is left out.
-fn handles(tables: &Tables, contact: Uuid) -> rusqlite::Result<Vec<Handle>> {
+fn handles(tables: &Tables, contact: Uuid) -> rusqlite::Result<Vec<Handle<()>>> {
     let sql = "SELECT platform, handle, verified, linked FROM handles WHERE contact = ?1 AND handle <> ''
          ORDER BY position";
     let links = tables.rows(sql, [contact], |row| {
-        let handle = Handle { platform: row.get(0)?, text: row.get(1)?, verified: row.get(2)? };
+        let handle = Handle { platform: row.get(0)?, text: row.get(1)?, verified: row.get(2)?, with: () };
         Ok((handle, row.get::<_, bool>(3)?))
     })?;
-    let mut held = Vec::<Handle>::new();
-    for (link, linked) in links {
-        let known = held.iter().position(|held| held.platform == link.platform && held.text == link.text);
-        match (known, linked) {
-            (Some(known), true) => held[known].verified |= link.verified,
-            (Some(known), false) => drop(held.remove(known)),
-            (None, true) => held.push(link),
-            (None, false) => {}
-        }
-    }
-    Ok(held)
+    Ok(held(links))
 }
 
 const fn speaks(feature: Feature, bearing: Bearing, strength: Strength) -> Evidence {

@@ -1,7 +1,12 @@
 //! Who came to which gathering and is enrolled in what, and the cells in which that counts.
 
 use chrono::{DateTime, Datelike as _, Utc};
-use domain::{Recorded, enrolment::EnrolmentEvent, gathering::GatheringEvent, program::ProgramEvent};
+use domain::{
+    Recorded,
+    enrolment::{EnrolmentEvent, EnrolmentStatus},
+    gathering::{Attendance, GatheringEvent},
+    program::ProgramEvent,
+};
 use rusqlite::{Row, params};
 use uuid::Uuid;
 
@@ -35,11 +40,25 @@ struct Gathering {
     headcount_day: Day,
 }
 
-/// What is known of one person at one gathering: that they meant to come, and what came of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Presence {
-    registered: Option<Day>,
-    outcome: Option<(Measure, Day)>,
+/// What is known of one person at one gathering, with the days from which it counts.
+type Presence = domain::gathering::Presence<Day>;
+
+/// What is added up where somebody's presence came to this.
+const fn measure_of(attendance: Attendance) -> Measure {
+    match attendance {
+        Attendance::Attended => Measure::Attended,
+        Attendance::Excused => Measure::Excused,
+        Attendance::Missed => Measure::Missed,
+    }
+}
+
+const fn attendance_of(measure: Measure) -> Option<Attendance> {
+    match measure {
+        Measure::Attended => Some(Attendance::Attended),
+        Measure::Excused => Some(Attendance::Excused),
+        Measure::Missed => Some(Attendance::Missed),
+        Measure::Registered | Measure::Headcount | Measure::Withdrawn | Measure::Completed => None,
+    }
 }
 
 pub(super) fn apply_gathering(
@@ -55,7 +74,6 @@ pub(super) fn apply_gathering(
         "SELECT number, cells, cancelled, headcount, headcount_day FROM gatherings WHERE gathering = ?1";
     let Some(gathering) = tables.row(sql, [id], read_gathering)? else { return Ok(()) };
     let today = day(recorded.happened_at());
-    let outcome = |outcome| move |presence| Presence { outcome: Some((outcome, today)), ..presence };
     match event {
         // When it takes place changes nothing about who came, or on which day they did.
         GatheringEvent::Scheduled { .. } | GatheringEvent::Rescheduled { .. } => Ok(()),
@@ -66,25 +84,12 @@ pub(super) fn apply_gathering(
             }
             Ok(())
         }
-        // Whoever registers again after being excused means to come after all.
-        GatheringEvent::StudentRegistered { contact } => mark(tables, &gathering, contact.0, |presence| {
-            Presence { registered: presence.registered.or(Some(today)), outcome: None }
-        }),
-        GatheringEvent::StudentAttended { contact, method: _ } => {
-            mark(tables, &gathering, contact.0, outcome(Measure::Attended))
-        }
-        GatheringEvent::StudentExcused { contact } => {
-            mark(tables, &gathering, contact.0, outcome(Measure::Excused))
-        }
-        GatheringEvent::StudentMissed { contact } => {
-            mark(tables, &gathering, contact.0, outcome(Measure::Missed))
-        }
-        // What was said last is what was wrong: what came of it, else that they had registered.
-        GatheringEvent::PresenceVoided { contact, fact: _ } => {
-            mark(tables, &gathering, contact.0, |presence| match presence.outcome {
-                Some(_) => Presence { outcome: None, ..presence },
-                None => Presence::default(),
-            })
+        GatheringEvent::StudentRegistered { contact }
+        | GatheringEvent::StudentAttended { contact, .. }
+        | GatheringEvent::StudentExcused { contact }
+        | GatheringEvent::StudentMissed { contact }
+        | GatheringEvent::PresenceVoided { contact, .. } => {
+            mark(tables, &gathering, contact.0, |presence| presence.after(event, today))
         }
         GatheringEvent::HeadcountRecorded { people } => {
             if !gathering.cancelled {
@@ -178,17 +183,17 @@ fn keep(
         gathering.number,
         person,
         presence.registered.map(|day| day.0),
-        presence.outcome.map(|(outcome, _)| outcome.number()),
-        presence.outcome.map(|(_, day)| day.0),
+        presence.attendance.map(|(attendance, _)| measure_of(attendance).number()),
+        presence.attendance.map(|(_, day)| day.0),
     ];
     tables.execute(sql, row)
 }
 
 fn read_presence(row: &Row<'_>) -> rusqlite::Result<(Presence, u32)> {
-    let outcome = row.get::<_, Option<u32>>(1)?.and_then(Measure::of);
+    let attendance = row.get::<_, Option<u32>>(1)?.and_then(Measure::of).and_then(attendance_of);
     let day = row.get::<_, Option<i32>>(2)?.map(Day);
     let registered = row.get::<_, Option<i32>>(0)?.map(Day);
-    Ok((Presence { registered, outcome: outcome.zip(day) }, row.get(3)?))
+    Ok((Presence { registered, attendance: attendance.zip(day) }, row.get(3)?))
 }
 
 /// Counts a presence in (`sign` 1) or out (−1).
@@ -202,11 +207,13 @@ fn count(
     if let Some(day) = presence.registered {
         count_in(tables, &gathering.cells, day, Measure::Registered, sign)?;
     }
-    match presence.outcome {
-        Some((Measure::Attended, day)) => {
+    match presence.attendance {
+        Some((Attendance::Attended, day)) => {
             count_person_in(tables, "attended", &gathering.cells, day, person, sign)?;
         }
-        Some((outcome, day)) => count_in(tables, &gathering.cells, day, outcome, sign)?,
+        Some((attendance, day)) => {
+            count_in(tables, &gathering.cells, day, measure_of(attendance), sign)?;
+        }
         None => {}
     }
     Ok(())
@@ -259,7 +266,11 @@ pub(super) fn apply_enrolment(
     if let Some(before) = &before {
         count_enrolment(tables, before, -1)?;
     }
-    let with = |outcome| before.clone().map(|before| Enrolment { outcome, ..before });
+    let outcome = match EnrolmentStatus::default().after(event) {
+        EnrolmentStatus::Enrolled => None,
+        EnrolmentStatus::Completed => Some(Measure::Completed),
+        EnrolmentStatus::Withdrawn => Some(Measure::Withdrawn),
+    };
     let now = match event {
         EnrolmentEvent::Enrolled { contact, program, cohort, role: _ } => Some(Enrolment {
             person: tables.number("people", contact.0)?,
@@ -269,9 +280,11 @@ pub(super) fn apply_enrolment(
             outcome: None,
         }),
         EnrolmentEvent::Advanced { stage: _ } => before.clone(),
-        EnrolmentEvent::Completed { result: _ } => with(Some((Measure::Completed, today))),
-        EnrolmentEvent::Withdrawn {} => with(Some((Measure::Withdrawn, today))),
-        EnrolmentEvent::Reinstated {} => with(None),
+        EnrolmentEvent::Completed { .. } | EnrolmentEvent::Withdrawn {} | EnrolmentEvent::Reinstated {} => {
+            before
+                .clone()
+                .map(|before| Enrolment { outcome: outcome.map(|outcome| (outcome, today)), ..before })
+        }
         EnrolmentEvent::Corrected { fact: _, cohort, role: _ } => before.clone().map(|before| {
             let cohort = cohort.clone().unwrap_or_else(|| before.cohort.clone());
             Enrolment { cohort, ..before }

@@ -1,11 +1,12 @@
 //! The gifts behind a cell, and the fields that put them there.
 
 use domain::{Kind, StreamId};
-use rusqlite::params;
+use rusqlite::{Row, types::Value};
 use uuid::Uuid;
 
 use super::{
     answer::Cell,
+    asked::Asked,
     cells::{self, Cells},
     gift::{self, Gift},
     query::{Group, Query},
@@ -22,17 +23,19 @@ pub(super) fn behind(
     group: Option<&str>,
     page: &Page,
 ) -> Result<Behind, ViewError> {
-    let by = query.by.unwrap_or_default();
     let years = Years::of(tables, query.year_kind)?;
-    let count = cells::count(tables, query, by, years, group)?;
+    let asked = Asked { query, by: query.by.unwrap_or_default(), years };
+    let count = cells::count(tables, asked, group)?;
     let (mut found, mut after) = (Vec::new(), page.after::<Uuid>()?);
     let mut looked = 0;
     while found.len() < page.fetch() && looked < LOOKED_THROUGH {
-        let gifts = gifts_after(tables, query, after)?;
+        let gifts = gifts_after(tables, asked, after)?;
         looked += gifts.len();
-        for (id, gift) in &gifts {
+        for (id, wanted, gift) in &gifts {
             let mut in_cells = Cells::new();
-            cells::add_gift(gift, query, by, years, &mut Cell::default(), &mut in_cells);
+            if *wanted {
+                cells::add_gift(gift, asked, &mut Cell::default(), &mut in_cells);
+            }
             if group.map_or(!in_cells.is_empty(), |group| in_cells.contains_key(group)) {
                 found.push(*id);
             }
@@ -48,7 +51,7 @@ pub(super) fn behind(
     }
     let cut = page.cut(&mut found, |gift| *gift);
     let next = cut.or_else(|| after.and_then(|after| Page::cursor(&after)));
-    let fields = fields(query, by, group);
+    let fields = fields(query, asked.by, group);
     let cause =
         |gift| Cause { thing: StreamId::new(Kind::Gift, gift), fields: fields.clone(), through: None };
     Ok(Behind { count, causes: found.into_iter().map(cause).collect(), next })
@@ -57,18 +60,29 @@ pub(super) fn behind(
 /// How many gifts are read at a time.
 const READ: usize = 1_000;
 
-/// The next gifts, those of merged contacts as of one donor.
-fn gifts_after(tables: &Tables, query: &Query, after: Option<Uuid>) -> Result<Vec<(Uuid, Gift)>, ViewError> {
+/// The next gifts, those of merged contacts as of one donor, each with whether it is asked for. That is no condition
+/// of the search, which might otherwise look through all gifts for a page.
+fn gifts_after(
+    tables: &Tables,
+    asked: Asked<'_>,
+    after: Option<Uuid>,
+) -> Result<Vec<(Uuid, bool, Gift)>, ViewError> {
+    let filter = asked.of_gifts();
     let sql = format!(
-        "SELECT {}, gift FROM gifts WHERE gift > ?1 AND (?2 IS NULL OR {} = ?2) ORDER BY gift LIMIT {READ}",
+        "SELECT {}, gift, {} FROM gifts
+         WHERE gift > :after AND (:donor IS NULL OR {} = :donor) ORDER BY gift LIMIT {READ}",
         gift::COLUMNS,
+        filter.sql(),
         person_in("donor"),
     );
-    let asked = query.donor.map(|donor| tables.person_of(donor)).transpose()?;
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get(9)?, gift::read(row)?));
-    let mut gifts = tables.rows(&sql, params![gift::blob(after), asked], read)?;
+    let donor = asked.query.donor.map(|donor| tables.person_of(donor)).transpose()?;
+    let (after, donor) = (Value::from(gift::blob(after)), donor.map_or(Value::Null, Value::from));
+    let mut params = filter.params();
+    params.extend([(":after", &after), (":donor", &donor)]);
+    let read = |row: &Row<'_>| Ok((row.get(9)?, row.get(10)?, gift::read(row)?));
+    let mut gifts = tables.rows(&sql, params.as_slice(), read)?;
     if tables.any_merged()? {
-        for (_, gift) in &mut gifts {
+        for (_, _, gift) in &mut gifts {
             gift.donor = gift.donor.map(|donor| tables.person_of(donor)).transpose()?;
         }
     }

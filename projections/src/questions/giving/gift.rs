@@ -3,20 +3,19 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
     Currency, Money,
-    gift::{Allocation, GiftCorrection, GiftEvent},
+    gift::{Allocation, GiftCorrection, GiftEvent, GiftMoney},
 };
 use rusqlite::{Row, params};
 use uuid::Uuid;
 
 use super::year::{YearKind, Years};
-use crate::kit::{ApplyError, Month, Tables};
+use crate::kit::{ApplyError, Month, Tables, column::moment, filter::Property};
 
 /// A gift that is in force.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Gift {
     pub(super) donor: Option<Uuid>,
-    pub(super) amount: Money,
-    pub(super) refunded: i64,
+    pub(super) money: GiftMoney,
     pub(super) campaign: String,
     pub(super) method: String,
     pub(super) stage: String,
@@ -36,9 +35,12 @@ pub(super) struct Part {
 pub(super) const COLUMNS: &str =
     "donor, minor, currency, refunded, campaign, method, stage, received_at, allocations";
 
+/// Who gave.
+pub(super) const DONOR: Property = Property::alike("donor", "donor");
+
 impl Gift {
     pub(super) fn currency(&self) -> Currency {
-        self.amount.currency
+        self.money.amount.currency
     }
 
     pub(super) fn month(&self) -> Month {
@@ -51,32 +53,28 @@ impl Gift {
 
     /// What is kept of it.
     pub(super) const fn net(&self) -> i64 {
-        self.amount.minor - self.refunded
-    }
-
-    /// Whether it counts for its donor: what went back in full was no gift.
-    pub(super) const fn counts(&self) -> bool {
-        self.refunded == 0 || self.refunded < self.amount.minor
+        self.money.net().minor
     }
 
     /// What it brings to each fund. What went back is borne by all parts alike; what does not divide falls to
     /// the later ones, so that the parts always add up to the gift.
     pub(super) fn parts(&self) -> Vec<Part> {
+        let GiftMoney { amount, refunded } = self.money;
         let mut shares = std::collections::BTreeMap::<Option<Uuid>, i64>::new();
-        let same = self.allocations.iter().filter(|part| part.amount.currency == self.amount.currency);
+        let same = self.allocations.iter().filter(|part| part.amount.currency == self.currency());
         for Allocation { fund, amount } in same {
             *shares.entry(Some(fund.0)).or_default() += amount.minor;
         }
-        let rest = self.amount.minor - shares.values().sum::<i64>();
+        let rest = amount.minor - shares.values().sum::<i64>();
         if rest != 0 || shares.is_empty() {
             shares.insert(None, rest);
         }
-        let whole = i128::from(self.amount.minor);
+        let whole = i128::from(amount.minor);
         let refunded_up_to = |received: i64| match whole {
-            0 => self.refunded,
+            0 => refunded,
             whole => {
-                let exact = (i128::from(self.refunded) * i128::from(received)).div_euclid(whole);
-                i64::try_from(exact).unwrap_or(self.refunded)
+                let exact = (i128::from(refunded) * i128::from(received)).div_euclid(whole);
+                i64::try_from(exact).unwrap_or(refunded)
             }
         };
         let (mut received_before, mut refunded_before) = (0, 0);
@@ -108,12 +106,11 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Gift> {
     };
     Ok(Gift {
         donor: Uuid::from_slice(row.get_ref(0)?.as_blob()?).ok(),
-        amount: Money::new(row.get(1)?, currency),
-        refunded: row.get(3)?,
+        money: GiftMoney { amount: Money::new(row.get(1)?, currency), refunded: row.get(3)? },
         campaign: row.get(4)?,
         method: row.get(5)?,
         stage: row.get(6)?,
-        received_at: DateTime::from_timestamp_micros(row.get(7)?).unwrap_or_default(),
+        received_at: moment(row, 7)?,
         allocations,
     })
 }
@@ -149,9 +146,9 @@ pub(super) fn apply(
         params![
             id,
             blob(gift.donor),
-            gift.amount.minor,
+            gift.money.amount.minor,
             gift.currency().code(),
-            gift.refunded,
+            gift.money.refunded,
             gift.campaign,
             gift.method,
             gift.stage,
@@ -165,13 +162,15 @@ pub(super) fn apply(
 
 /// The gift after an event; none where it counts nowhere.
 fn after(gift: Option<Gift>, event: &GiftEvent, at: DateTime<Utc>) -> Result<Option<Gift>, ApplyError> {
-    if let GiftEvent::Received { donor, amount, campaign, method, stage, allocations, soft_credits: _ } =
+    let money = GiftMoney::after(gift.as_ref().map(|gift| gift.money), event)
+        .map_err(|error| ApplyError::Contradiction(error.to_string()))?;
+    let Some(money) = money else { return Ok(None) };
+    if let GiftEvent::Received { donor, amount: _, campaign, method, stage, allocations, soft_credits: _ } =
         event
     {
         return Ok(Some(Gift {
             donor: donor.map(|donor| donor.0),
-            amount: *amount,
-            refunded: 0,
+            money,
             campaign: campaign.clone().unwrap_or_default(),
             method: method.clone().unwrap_or_default(),
             stage: stage.clone().unwrap_or_default(),
@@ -179,25 +178,22 @@ fn after(gift: Option<Gift>, event: &GiftEvent, at: DateTime<Utc>) -> Result<Opt
             allocations: allocations.clone(),
         }));
     }
-    let Some(gift) = gift else { return Ok(None) };
+    let Some(gift) = gift.map(|gift| Gift { money, ..gift }) else { return Ok(None) };
     Ok(Some(match event {
-        GiftEvent::Refunded { amount } if amount.currency != gift.amount.currency => {
-            let message = format!("a gift in {} was refunded in {}", gift.amount.currency, amount.currency);
-            return Err(ApplyError::Contradiction(message));
-        }
-        GiftEvent::Refunded { amount } => Gift { refunded: gift.refunded + amount.minor, ..gift },
         GiftEvent::Allocated { allocations } => Gift { allocations: allocations.clone(), ..gift },
-        GiftEvent::Received { .. } | GiftEvent::Acknowledged {} => gift,
         GiftEvent::Corrected { fact: _, correction } => corrected(gift, correction),
-        GiftEvent::Voided {} => return Ok(None),
+        GiftEvent::Received { .. }
+        | GiftEvent::Refunded { .. }
+        | GiftEvent::Acknowledged {}
+        | GiftEvent::Voided {} => gift,
     }))
 }
 
 fn corrected(gift: Gift, correction: &GiftCorrection) -> Gift {
-    let GiftCorrection { donor, amount, stage, campaign, received_at } = correction;
+    // What it really amounts to is a matter of its money.
+    let GiftCorrection { donor, amount: _, stage, campaign, received_at } = correction;
     Gift {
         donor: donor.map(|donor| donor.0).or(gift.donor),
-        amount: amount.unwrap_or(gift.amount),
         stage: stage.clone().unwrap_or(gift.stage),
         campaign: campaign.clone().unwrap_or(gift.campaign),
         received_at: received_at.unwrap_or(gift.received_at),
@@ -218,7 +214,7 @@ fn count(tables: &Tables, gift: &Gift, sign: i64) -> Result<(), ApplyError> {
     if sign < 0 {
         tables.execute("DELETE FROM days WHERE day = ?1 AND gifts = 0", [day])?;
     }
-    let Some(donor) = gift.donor.filter(|_| gift.counts()) else { return Ok(()) };
+    let Some(donor) = gift.donor.filter(|_| gift.money.counts()) else { return Ok(()) };
     count_year(tables, Years::CALENDAR, donor, gift, sign)?;
     let fiscal = Years::of(tables, YearKind::Fiscal)?;
     if fiscal != Years::CALENDAR {

@@ -14,7 +14,10 @@ use super::{
     query::Query,
     year::Years,
 };
-use crate::kit::{Month, Page, Tables, ViewError};
+use crate::kit::{
+    Month, Page, Tables, ViewError,
+    filter::{Filter, Over},
+};
 
 const DEFINITION: &str = "rollups 2: over gifts in force up to the day asked for that did not go back in full, each \
     with what is kept of it, in days of UTC, for every donor and currency apart; merged contacts are one donor, soft credits do not \
@@ -108,8 +111,8 @@ fn before(id: Uuid) -> Uuid {
 /// The rollups of a donor, a row for every currency in which they gave up to the day.
 fn of_donor(tables: &Tables, window: &Window, donor: Uuid) -> Result<Vec<Rollups>, ViewError> {
     let mut currencies = BTreeMap::<Currency, Vec<Gift>>::new();
-    for gift in gifts_of(tables, donor)? {
-        if gift.counts() && gift.day() <= window.on {
+    for gift in gifts_of(tables, donor, Filter::over(Over::Things))? {
+        if gift.money.counts() && gift.day() <= window.on {
             currencies.entry(gift.currency()).or_default().push(gift);
         }
     }

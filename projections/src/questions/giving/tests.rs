@@ -659,3 +659,66 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever is asked for and however it is grouped, cells and what stands behind them agree.
+    #[test]
+    fn cells_and_the_gifts_behind_them_agree(
+        said in prop::collection::vec((0_u128..6, 0_u8..9, 0_usize..3), 0..25),
+        by in prop::sample::select(vec!["donor", "fund", "campaign", "year", "month", "method", "stage"]),
+        year_kind in prop::sample::select(vec!["calendar", "fiscal"]),
+        asked in prop::collection::vec(
+            prop::sample::select(vec![
+                "campaign=Spring", "campaign=", "method=card", "stage=Posted", "stage=", "received=2011",
+                "received=2011-12..2012-02", "donor", "fund", "fund",
+            ]),
+            0..3,
+        ),
+    ) {
+        let days = ["2011-06-30", "2011-12-31", "2012-02-03"];
+        let mut story =
+            given::<Giving>().happened("2011-01-01", 9, SettingEvent::FiscalYearChosen { first_month: 7 });
+        for (gift, what, day) in said {
+            let two_funds = vec![to_fund(50, 3), to_fund(51, 4)];
+            let event = match what {
+                0 => refunded(2),
+                1 => refunded(10),
+                2 => GiftEvent::Allocated { allocations: two_funds },
+                3 => GiftEvent::Voided {},
+                4 => corrected(GiftCorrection {
+                    stage: Some("Posted".into()),
+                    campaign: Some(String::new()),
+                    ..GiftCorrection::default()
+                }),
+                5 => received(None, 7, vec![to_fund(51, 5)]),
+                6 => received(Some(gift % 2 + 1), 10, two_funds),
+                _ => gave(gift % 3 + 1, 10),
+            };
+            story = story.happened(days[day], 100 + gift, event);
+        }
+        let mut query = format!("by={by}&year_kind={year_kind}");
+        let mut given = BTreeSet::new();
+        for condition in asked {
+            if given.insert(condition.split('=').next()) {
+                query += &match condition {
+                    "donor" => format!("&donor={}", contact(1)),
+                    "fund" => format!("&fund={}", contact(50)),
+                    condition => format!("&{condition}"),
+                };
+            }
+        }
+        story.counts_alike(&query, "gifts", None);
+    }
+
+    /// What the domain says of a gift, sums over all gifts say as well.
+    #[test]
+    fn sums_over_all_gifts_follow_the_rule_for_one(amount in 0_i64..5, refunded in 0_i64..7) {
+        let money = domain::gift::GiftMoney { amount: usd(amount), refunded };
+        let sql = format!("SELECT {}, {} FROM (SELECT ?1 AS minor, ?2 AS refunded)", year::COUNTS, year::NET);
+        let connection = Connection::open_in_memory().unwrap();
+        let found = connection.query_row(&sql, [amount, refunded], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        prop_assert_eq!(found, (money.counts(), money.net().minor));
+    }
+}

@@ -52,6 +52,11 @@ impl Years {
     }
 }
 
+/// `GiftMoney::counts` in the words of SQL, for sums over all gifts.
+pub(super) const COUNTS: &str = "(refunded = 0 OR refunded < minor)";
+/// `GiftMoney::net` in the words of SQL.
+pub(super) const NET: &str = "(minor - refunded)";
+
 /// The organisation's fiscal year begins with another month: its years are summed anew from the gifts.
 pub(super) fn choose_first_month(tables: &Tables, first_month: u8) -> Result<(), ApplyError> {
     if !(1..=12).contains(&first_month) {
@@ -61,12 +66,12 @@ pub(super) fn choose_first_month(tables: &Tables, first_month: u8) -> Result<(),
     tables.execute("DELETE FROM donor_years WHERE year_kind = 'fiscal'", [])?;
     let years = Years::of(tables, YearKind::Fiscal)?;
     if years != Years::CALENDAR {
-        tables.execute(
+        let sql = format!(
             "INSERT INTO donor_years
-             SELECT 'fiscal', (month + ?1) / 12, donor, currency, count(*), sum(minor - refunded) FROM gifts
-             WHERE donor <> x'' AND (refunded = 0 OR refunded < minor) GROUP BY 2, 3, 4",
-            params![years.shift()],
-        )?;
+             SELECT 'fiscal', (month + ?1) / 12, donor, currency, count(*), sum({NET}) FROM gifts
+             WHERE donor <> x'' AND {COUNTS} GROUP BY 2, 3, 4"
+        );
+        tables.execute(&sql, params![years.shift()])?;
     }
     Ok(())
 }

@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use domain::lead::DisqualifiedBecause;
-use rusqlite::params;
+use domain::{
+    Outcome,
+    lead::{DisqualifiedBecause, LeadStatus},
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    fold::read_lead,
-    query::{Group, Query, Show},
-    status::{Status, StatusType},
+    fold::{COLUMNS, read_lead},
+    query::{Query, Show},
 };
-use crate::kit::{Month, Page, Period, Tables, ViewError};
+use crate::kit::{Page, Tables, ViewError, cells::page_of, column::read_word, filter::Over};
 
 /// The leads.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -48,7 +49,7 @@ struct NamedCell {
 pub(super) struct Cell {
     /// How many were captured.
     pub(super) captured: i64,
-    /// How many of them are open: new, contacted or qualified.
+    /// How many of them are open: new, assigned or qualified.
     pub(super) open: i64,
     /// How many were won: converted.
     pub(super) won: i64,
@@ -66,10 +67,10 @@ pub(super) struct Cell {
 #[derive(Debug, Serialize, JsonSchema)]
 struct LeadRow {
     lead: Uuid,
-    status: Status,
+    status: LeadStatus,
     /// What the status comes to.
     #[serde(rename = "type")]
-    status_type: StatusType,
+    status_type: Outcome,
     /// Why it came to nothing.
     because: Option<DisqualifiedBecause>,
     source: String,
@@ -118,35 +119,26 @@ pub(super) fn view(tables: &Tables, query: &Query, page: &Page) -> Result<View, 
 
 /// The cells asked for, by the name of their group.
 pub(super) fn cells(tables: &Tables, query: &Query) -> Result<BTreeMap<String, Cell>, ViewError> {
-    let group = match query.by {
-        Group::Source => "source",
-        Group::Owner => "coalesce(name, '')",
-        Group::Status => "status",
-        Group::Month => "captured",
-    };
-    let (from, to) = query.captured.map_or((i32::MIN, i32::MAX), |period| (period.first.0, period.last.0));
+    let (filter, by) = (query.filter(Over::Cells), query.by.property());
     let sql = format!(
-        "SELECT {group}, status, sum(leads), sum(seconds) FROM cells LEFT JOIN members ON member = owner
-         WHERE (?1 IS NULL OR source = ?1) AND (?2 IS NULL OR owner = ?2) AND (?3 IS NULL OR status = ?3)
-             AND captured BETWEEN ?4 AND ?5
-         GROUP BY 1, 2"
+        "SELECT {}, status, sum(leads), sum(seconds) FROM cells LEFT JOIN members ON member = owner
+         WHERE {} GROUP BY 1, 2",
+        by.over(Over::Cells),
+        filter.sql()
     );
-    let filters = params![query.source, query.owner, query.status.map(Status::word), from, to];
-    let found = tables.rows(&sql, filters, |row| {
-        let name =
-            if query.by == Group::Month { Month(row.get(0)?).to_string() } else { row.get::<_, String>(0)? };
-        let status = Status::of(row.get_ref(1)?.as_str()?);
-        Ok((name, status, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
+    let found = tables.rows(&sql, filter.params().as_slice(), |row| {
+        let status: LeadStatus = read_word(row, 1)?;
+        Ok((by.group(row, 0)?, status, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
     })?;
     let mut cells = BTreeMap::<String, Cell>::new();
     for (name, status, leads, seconds) in found {
         let cell = cells.entry(name).or_default();
         cell.captured += leads;
         cell.seconds += seconds;
-        match status.status_type() {
-            StatusType::Open => cell.open += leads,
-            StatusType::Won => cell.won += leads,
-            StatusType::Lost => cell.lost += leads,
+        match status.outcome() {
+            Outcome::Open => cell.open += leads,
+            Outcome::Won => cell.won += leads,
+            Outcome::Lost => cell.lost += leads,
         }
     }
     cells.values_mut().for_each(Cell::finish);
@@ -154,42 +146,24 @@ pub(super) fn cells(tables: &Tables, query: &Query) -> Result<BTreeMap<String, C
 }
 
 fn named(cells: BTreeMap<String, Cell>, page: &Page) -> Result<(Vec<ViewRow>, Option<String>), ViewError> {
-    let after: Option<String> = page.after()?;
-    let later = cells.into_iter().filter(|(group, _)| after.as_ref().is_none_or(|after| group > after));
-    let mut rows: Vec<_> = later.take(page.fetch()).map(|(group, cell)| NamedCell { group, cell }).collect();
-    let next = page.cut(&mut rows, |row| row.group.clone());
-    Ok((rows.into_iter().map(ViewRow::Cell).collect(), next))
-}
-
-pub(super) fn moments_of(period: Option<Period>) -> (i64, i64) {
-    period.map_or((i64::MIN, i64::MAX), |Period { first, last }| (first.begins(), Month(last.0 + 1).begins()))
+    let (rows, next) = page_of(cells, page)?;
+    let row = |(group, cell)| ViewRow::Cell(NamedCell { group, cell });
+    Ok((rows.into_iter().map(row).collect(), next))
 }
 
 fn leads(tables: &Tables, query: &Query, page: &Page) -> Result<(Vec<ViewRow>, Option<String>), ViewError> {
-    let after: Option<Uuid> = page.after()?;
-    let (from, to) = moments_of(query.captured);
-    let sql =
-        "SELECT status, because, source, owner, contact, score, deal, captured_at, converted_at, lead, name,
-             (SELECT person FROM person WHERE person.contact = leads.contact)
-         FROM leads LEFT JOIN members ON member = owner
-         WHERE (?1 IS NULL OR source = ?1) AND (?2 IS NULL OR owner = ?2) AND (?3 IS NULL OR status = ?3)
-             AND captured_at >= ?4 AND captured_at < ?5 AND lead > ?6
-         ORDER BY lead LIMIT ?7";
-    let filters = params![
-        query.source,
-        query.owner,
-        query.status.map(Status::word),
-        from,
-        to,
-        after.map_or(Vec::new(), |after| after.as_bytes().to_vec()),
-        page.fetch() as u64,
-    ];
-    let mut rows = tables.rows(sql, filters, |row| {
+    let filter = query.filter(Over::Things).page("lead", page)?;
+    let sql = format!(
+        "SELECT {COLUMNS}, lead, name, (SELECT person FROM person WHERE person.contact = leads.contact)
+         FROM leads LEFT JOIN members ON member = owner WHERE {}",
+        filter.sql()
+    );
+    let mut rows = tables.rows(&sql, filter.params().as_slice(), |row| {
         let lead = read_lead(row)?;
         Ok(LeadRow {
             lead: row.get(9)?,
             status: lead.status,
-            status_type: lead.status.status_type(),
+            status_type: lead.status.outcome(),
             because: lead.because,
             source: lead.source,
             owner: row.get(10)?,

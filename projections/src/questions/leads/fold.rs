@@ -2,14 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    lead::{DisqualifiedBecause, LeadEvent},
+    lead::{DisqualifiedBecause, LeadEvent, LeadStatus},
     member::MemberEvent,
 };
 use rusqlite::{Row, params};
 use uuid::Uuid;
 
-use super::status::Status;
-use crate::kit::{ApplyError, Month, Tables};
+use crate::kit::{
+    ApplyError, Month, Tables,
+    column::{maybe_moment, maybe_word, moment, read_word, word},
+};
 
 pub(super) fn apply_member(tables: &Tables, id: Uuid, event: &MemberEvent) -> Result<(), ApplyError> {
     match event {
@@ -27,7 +29,7 @@ pub(super) fn apply_member(tables: &Tables, id: Uuid, event: &MemberEvent) -> Re
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Lead {
-    pub(super) status: Status,
+    pub(super) status: LeadStatus,
     pub(super) because: Option<DisqualifiedBecause>,
     pub(super) source: String,
     pub(super) owner: Option<Uuid>,
@@ -42,7 +44,7 @@ pub(super) struct Lead {
 pub(super) fn after(lead: Option<Lead>, event: &LeadEvent, at: DateTime<Utc>) -> Option<Lead> {
     if let LeadEvent::Captured { contact, source, conversation: _, interest: _ } = event {
         return Some(Lead {
-            status: Status::New,
+            status: LeadStatus::default().after(event),
             because: None,
             source: source.clone(),
             owner: None,
@@ -53,34 +55,22 @@ pub(super) fn after(lead: Option<Lead>, event: &LeadEvent, at: DateTime<Utc>) ->
             converted_at: None,
         });
     }
-    let lead = lead?;
+    let before = lead?;
+    let lead = Lead { status: before.status.after(event), ..before };
     Some(match event {
         LeadEvent::Captured { .. } => lead,
-        LeadEvent::Assigned { owner } => {
-            let status = if lead.status == Status::New { Status::Contacted } else { lead.status };
-            Lead { owner: Some(owner.0), status, ..lead }
+        LeadEvent::Assigned { owner } => Lead { owner: Some(owner.0), ..lead },
+        // What is said of a lead that became a deal already changes nothing.
+        LeadEvent::Qualified { .. } | LeadEvent::Disqualified { .. }
+            if before.status == LeadStatus::Converted =>
+        {
+            lead
         }
-        // What has become a deal stays converted, whatever is said about the lead afterwards.
-        LeadEvent::Qualified { .. } | LeadEvent::Disqualified { .. } if lead.deal.is_some() => lead,
-        LeadEvent::Qualified { score } => {
-            Lead { status: Status::Qualified, because: None, score: score.or(lead.score), ..lead }
+        LeadEvent::Qualified { score } => Lead { because: None, score: score.or(lead.score), ..lead },
+        LeadEvent::Disqualified { because } => Lead { because: Some(*because), ..lead },
+        LeadEvent::Converted { deal, value: _ } => {
+            Lead { because: None, deal: Some(deal.0), converted_at: Some(at), ..lead }
         }
-        LeadEvent::Disqualified { because } => {
-            let status = match because {
-                DisqualifiedBecause::Junk | DisqualifiedBecause::Duplicate => Status::Junk,
-                DisqualifiedBecause::Unqualified
-                | DisqualifiedBecause::Unreachable
-                | DisqualifiedBecause::NotInterested => Status::Unqualified,
-            };
-            Lead { status, because: Some(*because), ..lead }
-        }
-        LeadEvent::Converted { deal, value: _ } => Lead {
-            status: Status::Converted,
-            because: None,
-            deal: Some(deal.0),
-            converted_at: Some(at),
-            ..lead
-        },
         LeadEvent::Corrected { fact: _, source, contact } => Lead {
             source: source.clone().unwrap_or(lead.source),
             contact: contact.map_or(lead.contact, |contact| contact.0),
@@ -96,12 +86,7 @@ pub(super) fn change(
     id: Uuid,
     after: impl FnOnce(Option<Lead>) -> Option<Lead>,
 ) -> Result<(), ApplyError> {
-    let before = tables.row(
-        "SELECT status, because, source, owner, contact, score, deal, captured_at, converted_at
-         FROM leads WHERE lead = ?1",
-        [id],
-        read_lead,
-    )?;
+    let before = tables.row(&format!("SELECT {COLUMNS} FROM leads WHERE lead = ?1"), [id], read_lead)?;
     let now = after(before.clone());
     if let Some(before) = &before {
         count(tables, before, -1)?;
@@ -115,8 +100,8 @@ pub(super) fn change(
         "INSERT OR REPLACE INTO leads VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             id,
-            lead.status.word(),
-            lead.because.map(because_word),
+            word(lead.status),
+            lead.because.map(word),
             lead.source,
             lead.owner,
             lead.contact,
@@ -134,7 +119,7 @@ fn count(tables: &Tables, lead: &Lead, sign: i64) -> Result<(), ApplyError> {
     let seconds = lead.converted_at.map_or(0, |at| (at - lead.captured_at).num_seconds());
     // A key without a value is empty, since SQLite holds any two NULLs in a key to be different.
     let owner = lead.owner.map_or(Vec::new(), |owner| owner.as_bytes().to_vec());
-    let (status, captured) = (lead.status.word(), Month::of(lead.captured_at).0);
+    let (status, captured) = (word(lead.status), Month::of(lead.captured_at).0);
     tables.execute(
         "INSERT INTO cells VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT DO UPDATE SET leads = leads + excluded.leads, seconds = seconds + excluded.seconds",
@@ -150,33 +135,21 @@ fn count(tables: &Tables, lead: &Lead, sign: i64) -> Result<(), ApplyError> {
     Ok(())
 }
 
-const REASONS: [(DisqualifiedBecause, &str); 5] = [
-    (DisqualifiedBecause::Unqualified, "unqualified"),
-    (DisqualifiedBecause::Junk, "junk"),
-    (DisqualifiedBecause::Duplicate, "duplicate"),
-    (DisqualifiedBecause::Unreachable, "unreachable"),
-    (DisqualifiedBecause::NotInterested, "not_interested"),
-];
+/// The columns that make a lead, in the order in which [`read_lead`] reads them.
+pub(super) const COLUMNS: &str =
+    "status, because, source, owner, contact, score, deal, captured_at, converted_at";
 
-fn because_word(because: DisqualifiedBecause) -> &'static str {
-    REASONS.into_iter().find(|(known, _)| *known == because).map_or("", |(_, word)| word)
-}
-
+/// Reads the [`COLUMNS`] of a lead.
 pub(super) fn read_lead(row: &Row<'_>) -> rusqlite::Result<Lead> {
-    let because: Option<String> = row.get(1)?;
-    let because = because
-        .and_then(|because| REASONS.into_iter().find(|(_, word)| *word == because))
-        .map(|(because, _)| because);
-    let moment = |micros: i64| DateTime::from_timestamp_micros(micros).unwrap_or_default();
     Ok(Lead {
-        status: Status::of(row.get_ref(0)?.as_str()?),
-        because,
+        status: read_word(row, 0)?,
+        because: maybe_word(row, 1)?,
         source: row.get(2)?,
         owner: row.get(3)?,
         contact: row.get(4)?,
         score: row.get(5)?,
         deal: row.get(6)?,
-        captured_at: moment(row.get(7)?),
-        converted_at: row.get::<_, Option<i64>>(8)?.map(moment),
+        captured_at: moment(row, 7)?,
+        converted_at: maybe_moment(row, 8)?,
     })
 }

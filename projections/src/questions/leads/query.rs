@@ -1,11 +1,15 @@
 //! What can be asked of the leads.
 
+use domain::lead::LeadStatus;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::status::Status;
-use crate::kit::Period;
+use crate::kit::{
+    Period,
+    column::word,
+    filter::{Filter, Over, Property},
+};
 
 /// What can be asked of the leads.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -22,7 +26,7 @@ pub struct Query {
     /// Only leads of this member of staff.
     pub(super) owner: Option<Uuid>,
     /// Only leads that stand so.
-    pub(super) status: Option<Status>,
+    pub(super) status: Option<LeadStatus>,
     /// Only leads captured in this period.
     pub(super) captured: Option<Period>,
 }
@@ -45,4 +49,33 @@ pub(super) enum Show {
     #[default]
     Cells,
     Leads,
+}
+
+const SOURCE: Property = Property::alike("source", "source");
+const OWNER: Property = Property::alike("owner", "owner");
+const STATUS: Property = Property::alike("status", "status");
+const CAPTURED: Property = Property::time("captured", "captured", "captured_at");
+const OWNERS_NAME: Property = Property::alike("owners_name", "coalesce(name, '')");
+
+impl Group {
+    /// The property that gives a cell its name.
+    pub(super) const fn property(self) -> Property {
+        match self {
+            Self::Source => SOURCE,
+            Self::Owner => OWNERS_NAME,
+            Self::Status => STATUS,
+            Self::Month => CAPTURED,
+        }
+    }
+}
+
+impl Query {
+    /// Which leads are asked for.
+    pub(super) fn filter(&self, over: Over) -> Filter {
+        Filter::over(over)
+            .only(&SOURCE, self.source.clone())
+            .only(&OWNER, self.owner)
+            .only(&STATUS, self.status.map(word))
+            .within(&CAPTURED, self.captured)
+    }
 }

@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use domain::{Currency, Money};
-use rusqlite::params;
+use domain::{Currency, Money, Outcome};
 use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    fold::{NOT_CLOSED, read_deal},
-    query::{Group, Query, Show},
+    fold::{COLUMNS, read_deal},
+    query::{Query, Show},
 };
-use crate::kit::{Amounts, Month, Page, Period, Tables, ViewError};
+use crate::kit::{Amounts, Page, Tables, ViewError, cells::page_of, column::read_word, filter::Over};
 
 /// The pipeline.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -70,7 +69,7 @@ pub(super) struct Cell {
 struct DealRow {
     deal: Uuid,
     stage: String,
-    outcome: String,
+    outcome: Outcome,
     value: Option<Money>,
     owner: Option<String>,
     team: Option<String>,
@@ -118,54 +117,31 @@ pub(super) fn view(tables: &Tables, query: &Query, page: &Page) -> Result<View, 
 
 /// The cells asked for, by the name of their group.
 pub(super) fn cells(tables: &Tables, query: &Query) -> Result<BTreeMap<String, Cell>, ViewError> {
-    let group = match query.by {
-        Group::Stage => "stage",
-        Group::Owner => "coalesce(name, '')",
-        Group::Team => "coalesce(team, '')",
-        Group::Region => "coalesce(region, '')",
-        Group::Product => "product",
-        Group::Opened => "opened",
-        Group::Closed => "closed",
-    };
-    let months = matches!(query.by, Group::Opened | Group::Closed);
+    let (filter, by) = (query.filter(Over::Cells), query.by.property());
     let sql = format!(
-        "SELECT {group}, outcome, currency, sum(deals), sum(minor), sum(cycle_seconds)
-         FROM cells LEFT JOIN members ON member = owner
-         WHERE (?1 IS NULL OR stage = ?1) AND (?2 IS NULL OR owner = ?2) AND (?3 IS NULL OR team = ?3)
-             AND (?4 IS NULL OR region = ?4) AND (?5 IS NULL OR product = ?5)
-             AND opened BETWEEN ?6 AND ?7 AND closed BETWEEN ?8 AND ?9
-         GROUP BY 1, 2, 3"
+        "SELECT {}, outcome, currency, sum(deals), sum(minor), sum(cycle_seconds)
+         FROM cells LEFT JOIN members ON member = owner WHERE {} GROUP BY 1, 2, 3",
+        by.over(Over::Cells),
+        filter.sql()
     );
-    let ((from, to), (closed_from, closed_to)) = (months_of(query.opened), months_of(query.closed));
-    let filters = params![
-        query.stage,
-        query.owner,
-        query.team,
-        query.region,
-        query.product,
-        from,
-        to,
-        closed_from,
-        closed_to
-    ];
-    let found = tables.rows(&sql, filters, |row| {
-        let name = if months { month_name(row.get(0)?) } else { row.get(0)? };
-        let (outcome, currency): (String, String) = (row.get(1)?, row.get(2)?);
-        Ok((name, outcome, currency.parse::<Currency>().ok(), [row.get(3)?, row.get(4)?, row.get(5)?]))
+    let found = tables.rows(&sql, filter.params().as_slice(), |row| {
+        let (outcome, currency): (Outcome, String) = (read_word(row, 1)?, row.get(2)?);
+        let sums = [row.get(3)?, row.get(4)?, row.get(5)?];
+        Ok((by.group(row, 0)?, outcome, currency.parse::<Currency>().ok(), sums))
     })?;
     let mut cells = BTreeMap::<String, Cell>::new();
     for (name, outcome, currency, [deals, minor, cycle_seconds]) in found {
         let cell = cells.entry(name).or_default();
         cell.deals += deals;
         cell.cycle_seconds += cycle_seconds;
-        match outcome.as_str() {
-            "won" => cell.won += deals,
-            "lost" => cell.lost += deals,
-            _ => cell.open += deals,
+        match outcome {
+            Outcome::Won => cell.won += deals,
+            Outcome::Lost => cell.lost += deals,
+            Outcome::Open => cell.open += deals,
         }
         if let Some(currency) = currency {
             cell.value.add(minor, currency);
-            if outcome == "won" {
+            if outcome == Outcome::Won {
                 cell.won_value.add(minor, currency);
             }
         }
@@ -174,57 +150,26 @@ pub(super) fn cells(tables: &Tables, query: &Query) -> Result<BTreeMap<String, C
     Ok(cells)
 }
 
-fn months_of(period: Option<Period>) -> (i32, i32) {
-    period.map_or((i32::MIN, i32::MAX), |period| (period.first.0, period.last.0))
-}
-
-pub(super) fn moments_of(period: Option<Period>) -> (i64, i64) {
-    period.map_or((i64::MIN, i64::MAX), |Period { first, last }| (first.begins(), Month(last.0 + 1).begins()))
-}
-
-fn month_name(month: i32) -> String {
-    if month == NOT_CLOSED { String::new() } else { Month(month).to_string() }
-}
-
 fn named(cells: BTreeMap<String, Cell>, page: &Page) -> Result<(Vec<ViewRow>, Option<String>), ViewError> {
-    let after: Option<String> = page.after()?;
-    let later = cells.into_iter().filter(|(group, _)| after.as_ref().is_none_or(|after| group > after));
-    let mut rows: Vec<_> = later.take(page.fetch()).map(|(group, cell)| NamedCell { group, cell }).collect();
-    let next = page.cut(&mut rows, |row| row.group.clone());
-    Ok((rows.into_iter().map(ViewRow::Cell).collect(), next))
+    let (rows, next) = page_of(cells, page)?;
+    let row = |(group, cell)| ViewRow::Cell(NamedCell { group, cell });
+    Ok((rows.into_iter().map(row).collect(), next))
 }
 
 fn deals(tables: &Tables, query: &Query, page: &Page) -> Result<(Vec<ViewRow>, Option<String>), ViewError> {
-    let after: Option<Uuid> = page.after()?;
-    let ((from, to), (closed_from, closed_to)) = (moments_of(query.opened), moments_of(query.closed));
-    let sql = "SELECT stage, outcome, minor, currency, owner, product, contact, opened_at, closed_at, deal, name, team, region,
+    let filter = query.filter(Over::Things).page("deal", page)?;
+    let sql = format!(
+        "SELECT {COLUMNS}, deal, name, team, region,
              (SELECT person FROM person WHERE person.contact = deals.contact)
-         FROM deals LEFT JOIN members ON member = owner
-         WHERE (?1 IS NULL OR stage = ?1) AND (?2 IS NULL OR owner = ?2) AND (?3 IS NULL OR team = ?3)
-             AND (?4 IS NULL OR region = ?4) AND (?5 IS NULL OR product = ?5)
-             AND opened_at >= ?6 AND opened_at < ?7
-             AND (?12 OR (closed_at >= ?8 AND closed_at < ?9)) AND deal > ?10
-         ORDER BY deal LIMIT ?11";
-    let filters = params![
-        query.stage,
-        query.owner,
-        query.team,
-        query.region,
-        query.product,
-        from,
-        to,
-        closed_from,
-        closed_to,
-        after.map_or(Vec::new(), |after| after.as_bytes().to_vec()),
-        page.fetch() as u64,
-        query.closed.is_none()
-    ];
-    let mut rows = tables.rows(sql, filters, |row| {
+         FROM deals LEFT JOIN members ON member = owner WHERE {}",
+        filter.sql()
+    );
+    let mut rows = tables.rows(&sql, filter.params().as_slice(), |row| {
         let deal = read_deal(row)?;
         Ok(DealRow {
             deal: row.get(9)?,
             stage: deal.stage,
-            outcome: deal.outcome.to_owned(),
+            outcome: deal.outcome,
             value: deal.value,
             owner: row.get(10)?,
             team: row.get(11)?,

@@ -2,18 +2,21 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    Money, Recorded,
+    Money, Outcome, Recorded,
     deal::{DealCorrection, DealEvent},
 };
 use rusqlite::{Row, params};
 use uuid::Uuid;
 
-use crate::kit::{ApplyError, Month, Tables};
+use crate::kit::{
+    ApplyError, Month, Tables,
+    column::{maybe_moment, moment, read_word, word},
+};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Deal {
     pub(super) stage: String,
-    pub(super) outcome: &'static str,
+    pub(super) outcome: Outcome,
     pub(super) value: Option<Money>,
     pub(super) owner: Option<Uuid>,
     pub(super) product: Option<String>,
@@ -28,7 +31,7 @@ pub(super) fn after(deal: Option<Deal>, event: &DealEvent, recorded: &Recorded) 
     if let DealEvent::Opened { contact, owner, product, value, stage, lead: _ } = event {
         return Some(Deal {
             stage: stage.clone(),
-            outcome: "open",
+            outcome: Outcome::default().after(event),
             value: *value,
             owner: owner.map(|owner| owner.0),
             product: product.clone(),
@@ -38,22 +41,13 @@ pub(super) fn after(deal: Option<Deal>, event: &DealEvent, recorded: &Recorded) 
         });
     }
     let deal = deal?;
+    let stage = event.stage().map_or_else(|| deal.stage.clone(), str::to_owned);
+    let deal = Deal { stage, outcome: deal.outcome.after(event), ..deal };
     Some(match event {
-        DealEvent::Opened { .. } => deal,
-        DealEvent::Advanced { stage } => Deal { stage: stage.clone(), ..deal },
-        DealEvent::Reopened { stage } => {
-            Deal { stage: stage.clone(), outcome: "open", closed_at: None, ..deal }
-        }
-        DealEvent::Converted { value } => Deal {
-            stage: "Won".to_owned(),
-            outcome: "won",
-            value: value.or(deal.value),
-            closed_at: Some(at),
-            ..deal
-        },
-        DealEvent::Lost { because: _ } => {
-            Deal { stage: "Lost".to_owned(), outcome: "lost", closed_at: Some(at), ..deal }
-        }
+        DealEvent::Opened { .. } | DealEvent::Advanced { .. } => deal,
+        DealEvent::Reopened { .. } => Deal { closed_at: None, ..deal },
+        DealEvent::Converted { value } => Deal { value: value.or(deal.value), closed_at: Some(at), ..deal },
+        DealEvent::Lost { because: _ } => Deal { closed_at: Some(at), ..deal },
         DealEvent::Corrected { correction, fact: _ } => corrected(deal, correction),
         DealEvent::Voided {} => return None,
     })
@@ -78,11 +72,7 @@ pub(super) fn change(
     id: Uuid,
     after: impl FnOnce(Option<Deal>) -> Option<Deal>,
 ) -> Result<(), ApplyError> {
-    let before = tables.row(
-        "SELECT stage, outcome, minor, currency, owner, product, contact, opened_at, closed_at FROM deals WHERE deal = ?1",
-        [id],
-        read_deal,
-    )?;
+    let before = tables.row(&format!("SELECT {COLUMNS} FROM deals WHERE deal = ?1"), [id], read_deal)?;
     let now = after(before.clone());
     if let Some(before) = &before {
         count(tables, before, -1)?;
@@ -97,7 +87,7 @@ pub(super) fn change(
         params![
             id,
             deal.stage,
-            deal.outcome,
+            word(deal.outcome),
             deal.value.map(|value| value.minor),
             deal.value.map(|value| value.currency.to_string()),
             deal.owner,
@@ -112,14 +102,16 @@ pub(super) fn change(
 
 /// Counts a deal into its cell (`sign` 1) or out of it (−1).
 fn count(tables: &Tables, deal: &Deal, sign: i64) -> Result<(), ApplyError> {
-    let won_after =
-        deal.closed_at.filter(|_| deal.outcome == "won").map_or(0, |at| (at - deal.opened_at).num_seconds());
+    let won_after = deal
+        .closed_at
+        .filter(|_| deal.outcome == Outcome::Won)
+        .map_or(0, |at| (at - deal.opened_at).num_seconds());
     // A key without a value is empty, since SQLite holds any two NULLs in a key to be different.
     let currency = deal.value.map_or(String::new(), |value| value.currency.to_string());
     let owner = deal.owner.map_or(Vec::new(), |owner| owner.as_bytes().to_vec());
     let product = deal.product.as_deref().unwrap_or_default();
-    let (opened, closed) =
-        (Month::of(deal.opened_at).0, deal.closed_at.map_or(NOT_CLOSED, |at| Month::of(at).0));
+    let (opened, closed) = (Month::of(deal.opened_at).0, deal.closed_at.map_or(Month::NONE, Month::of).0);
+    let outcome = word(deal.outcome);
     let minor = deal.value.map_or(0, |value| value.minor);
     tables.execute(
         "INSERT INTO cells VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
@@ -127,7 +119,7 @@ fn count(tables: &Tables, deal: &Deal, sign: i64) -> Result<(), ApplyError> {
              cycle_seconds = cycle_seconds + excluded.cycle_seconds",
         params![
             deal.stage,
-            deal.outcome,
+            outcome,
             currency,
             owner,
             product,
@@ -142,28 +134,27 @@ fn count(tables: &Tables, deal: &Deal, sign: i64) -> Result<(), ApplyError> {
         tables.execute(
             "DELETE FROM cells WHERE stage = ?1 AND outcome = ?2 AND currency = ?3 AND owner = ?4 AND product = ?5
                  AND opened = ?6 AND closed = ?7 AND deals = 0",
-            params![deal.stage, deal.outcome, currency, owner, product, opened, closed],
+            params![deal.stage, outcome, currency, owner, product, opened, closed],
         )?;
     }
     Ok(())
 }
 
-/// The month of closing of a deal that is open.
-pub(super) const NOT_CLOSED: i32 = i32::MIN;
+/// The columns that make a deal, in the order in which [`read_deal`] reads them.
+pub(super) const COLUMNS: &str =
+    "stage, outcome, minor, currency, owner, product, contact, opened_at, closed_at";
 
+/// Reads the [`COLUMNS`] of a deal.
 pub(super) fn read_deal(row: &Row<'_>) -> rusqlite::Result<Deal> {
-    let outcome: String = row.get(1)?;
-    let outcome = ["won", "lost"].into_iter().find(|known| *known == outcome).unwrap_or("open");
-    let moment = |micros: i64| DateTime::from_timestamp_micros(micros).unwrap_or_default();
     Ok(Deal {
         stage: row.get(0)?,
-        outcome,
+        outcome: read_word(row, 1)?,
         value: money(row.get(2)?, row.get(3)?),
         owner: row.get(4)?,
         product: row.get(5)?,
         contact: row.get(6)?,
-        opened_at: moment(row.get(7)?),
-        closed_at: row.get::<_, Option<i64>>(8)?.map(moment),
+        opened_at: moment(row, 7)?,
+        closed_at: maybe_moment(row, 8)?,
     })
 }
 

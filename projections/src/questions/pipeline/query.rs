@@ -4,7 +4,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::kit::Period;
+use crate::kit::{
+    Period,
+    filter::{Filter, Over, Property},
+};
 
 /// What can be asked of the pipeline.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -54,4 +57,42 @@ pub(super) enum Show {
     #[default]
     Cells,
     Deals,
+}
+
+const STAGE: Property = Property::alike("stage", "stage");
+const OWNER: Property = Property::alike("owner", "owner");
+const OWNERS_NAME: Property = Property::alike("owners_name", "coalesce(name, '')");
+const TEAM: Property = Property::alike("team", "coalesce(team, '')");
+const REGION: Property = Property::alike("region", "coalesce(region, '')");
+const PRODUCT: Property = Property::unlike("product", "product", "coalesce(product, '')");
+const OPENED: Property = Property::time("opened", "opened", "opened_at");
+const CLOSED: Property = Property::time("closed", "closed", "closed_at");
+
+impl Group {
+    /// The property that gives a cell its name.
+    pub(super) const fn property(self) -> Property {
+        match self {
+            Self::Stage => STAGE,
+            Self::Owner => OWNERS_NAME,
+            Self::Team => TEAM,
+            Self::Region => REGION,
+            Self::Product => PRODUCT,
+            Self::Opened => OPENED,
+            Self::Closed => CLOSED,
+        }
+    }
+}
+
+impl Query {
+    /// Which deals are asked for.
+    pub(super) fn filter(&self, over: Over) -> Filter {
+        Filter::over(over)
+            .only(&STAGE, self.stage.clone())
+            .only(&OWNER, self.owner)
+            .only(&TEAM, self.team.clone())
+            .only(&REGION, self.region.clone())
+            .only(&PRODUCT, self.product.clone())
+            .within(&OPENED, self.opened)
+            .within(&CLOSED, self.closed)
+    }
 }
