@@ -44,7 +44,7 @@ macro_rules! kinds {
 
             /// The JSON schema of the kind's events: one property named by its tag for each, its fields inside.
             pub fn event_schema(self, generator: &mut SchemaGenerator) -> Schema {
-                match self { $(Self::$kind => generator.subschema_for::<$event>()),+ }
+                match self { $(Self::$kind => <$event>::json_schema(generator)),+ }
             }
 
             /// Every tag that the kind's events are stored under.

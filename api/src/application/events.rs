@@ -4,13 +4,12 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use domain::{ContactId, Kind, KindSet, Position, Role};
 use serde::Deserialize;
-use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     caller::Caller,
-    cloud_event::cloud_event,
+    cloud_event::CloudEvent,
     disclosures::{self, Intent, Showing},
     error::Error,
     rapport::Rapport,
@@ -49,7 +48,7 @@ pub async fn read(
     caller: &Caller,
     query: &Query,
     intent: Intent,
-) -> Result<(Vec<Value>, Position), Error> {
+) -> Result<(Vec<CloudEvent>, Position), Error> {
     caller.must_be(READERS)?;
     let limit = query.limit()?;
     let (events, next) = look_through(rapport, query, limit).await?;
@@ -87,7 +86,7 @@ impl Query {
 }
 
 /// Events with their positions.
-type Found = Vec<(Position, Value)>;
+type Found = Vec<(Position, CloudEvent)>;
 
 /// Looks through the log for events; how far it came.
 async fn look_through(rapport: &Rapport, query: &Query, limit: usize) -> Result<(Found, Position), Error> {
@@ -106,7 +105,7 @@ async fn look_through(rapport: &Rapport, query: &Query, limit: usize) -> Result<
         for event in page.events {
             let recorded = event.map_err(Error::unavailable)?;
             let concerns = query.subject.is_none_or(|subject| recorded.subjects.contains(&subject));
-            if concerns && let Some(event) = cloud_event(&recorded, store.log_id(), &*rapport.keyring) {
+            if concerns && let Some(event) = CloudEvent::of(&recorded, store.log_id(), &*rapport.keyring) {
                 found.push((recorded.position, event));
             }
             if found.len() == limit {
@@ -123,7 +122,7 @@ pub struct Feed {
     rapport: Arc<Rapport>,
     caller: Caller,
     query: Query,
-    waiting: VecDeque<(Position, Value)>,
+    waiting: VecDeque<(Position, CloudEvent)>,
     /// What the reader said, where it is recorded; then when it was recorded last, and what was shown since.
     intent: Option<Intent>,
     recorded_at: Instant,
@@ -195,7 +194,7 @@ impl Feed {
 
     /// The next event with its position, however long it takes; none when the server ends or the log cannot be read, after which
     /// the client comes back with the id of the last event that it has seen.
-    pub async fn next(&mut self) -> Option<(Position, Value)> {
+    pub async fn next(&mut self) -> Option<(Position, CloudEvent)> {
         loop {
             // Whoever has lost their token sees no more, however long ago they began.
             if self.ends_with_token && !self.rapport.tokens.is_living(&self.caller.name) {

@@ -3,7 +3,7 @@
 
 pub mod caller;
 pub(crate) mod clock;
-mod cloud_event;
+pub mod cloud_event;
 pub mod disclosures;
 pub mod erasures;
 pub mod error;

@@ -13,7 +13,6 @@ use ledger::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
 use super::{caller::Caller, error::Error, rapport::Rapport};
@@ -24,7 +23,7 @@ pub const READERS: &[Role] = &[Role::Admin, Role::Staff, Role::Auditor];
 const PROOFS_MAX: usize = 1_000;
 
 /// The parameters of a proof of inclusion.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Included {
     /// The event's place in the log, as a command's answer gives it.
@@ -47,13 +46,30 @@ pub struct Inclusion {
 }
 
 /// The parameters of a proof of consistency.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Consistency {
     /// The size of the older tree, at least 1.
     from: u64,
     /// The size of the newer tree; the last checkpoint's where it is not given.
     to: Option<u64>,
+}
+
+/// The proof that an older log is the beginning of a newer one.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ConsistencyProof {
+    /// The size of the older tree.
+    from: u64,
+    /// The root of the older tree, in base64.
+    from_root: String,
+    /// The size of the newer tree.
+    to: u64,
+    /// The root of the newer tree, in base64.
+    to_root: String,
+    /// The hashes that lead from one to the other, in base64.
+    proof: Vec<String>,
+    /// The last checkpoint.
+    checkpoint: String,
 }
 
 /// Which events are to be proven.
@@ -105,20 +121,24 @@ pub async fn inclusion(
 }
 
 /// The proof that an older log is the beginning of a newer one, with the roots that it leads to.
-pub fn consistency(rapport: &Rapport, caller: &Caller, wanted: &Consistency) -> Result<Value, Error> {
+pub fn consistency(
+    rapport: &Rapport,
+    caller: &Caller,
+    wanted: &Consistency,
+) -> Result<ConsistencyProof, Error> {
     caller.must_be(READERS)?;
     let ledger = rapport.ledger.ledger();
     let signed = ledger.signed();
     let (from, to) = (wanted.from, wanted.to.unwrap_or(signed.checkpoint.size));
     let proof = ledger.consistency(from, to)?;
-    Ok(json!({
-        "from": from,
-        "from_root": BASE64_STANDARD.encode(ledger.root(from)?),
-        "to": to,
-        "to_root": BASE64_STANDARD.encode(ledger.root(to)?),
-        "proof": in_base64(&proof),
-        "checkpoint": signed.note,
-    }))
+    Ok(ConsistencyProof {
+        from,
+        from_root: BASE64_STANDARD.encode(ledger.root(from)?),
+        to,
+        to_root: BASE64_STANDARD.encode(ledger.root(to)?),
+        proof: in_base64(&proof),
+        checkpoint: signed.note.clone(),
+    })
 }
 
 /// Events as they are stored, each with its proof.

@@ -1,6 +1,7 @@
 //! Whether this process may be asked: its views are there, and as a node of a cluster it is near the end of the log.
 
 use projections::Phase;
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -9,7 +10,7 @@ use super::rapport::Rapport;
 /// How it stands. A view that stands still answers as of where it stands, so it is named and does not take the others
 /// out of service. A node whose checkpoint does not agree is named as well: which of the two is right is for people to
 /// find out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Readiness {
     /// Whether every view can be asked and the log is followed.
     pub ready: bool,
@@ -23,7 +24,7 @@ pub struct Readiness {
 }
 
 /// How a node of a cluster stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct NodeReadiness {
     /// Why it should be asked nothing at the moment.
     pub behind: Option<String>,
@@ -32,7 +33,7 @@ pub struct NodeReadiness {
 }
 
 /// A node that has signed something else, and what.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Disagreement {
     /// Which node.
     pub node: Uuid,

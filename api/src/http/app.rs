@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{sessions::Sessions, trust::Trust, under_way::UnderWay};
+use super::{sessions::Sessions, surface::Surface, trust::Trust, under_way::UnderWay};
 use crate::application::Rapport;
 
 /// How many live feeds may be open.
@@ -16,6 +16,8 @@ const FEEDS_MAX: usize = 256;
 pub(crate) struct App {
     pub(super) rapport: Arc<Rapport>,
     pub(super) trust: Trust,
+    /// What the document is collected from.
+    pub(super) surface: Arc<Surface>,
     pub(super) sessions: Arc<Sessions>,
     pub(super) under_way: Arc<UnderWay>,
     pub(super) feeds: Arc<Semaphore>,
@@ -27,10 +29,16 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(super) fn new(rapport: Arc<Rapport>, trust: Trust, ending: CancellationToken) -> Self {
+    pub(super) fn new(
+        rapport: Arc<Rapport>,
+        trust: Trust,
+        ending: CancellationToken,
+        surface: Surface,
+    ) -> Self {
         Self {
             rapport,
             trust,
+            surface: Arc::new(surface),
             sessions: Arc::default(),
             under_way: UnderWay::requests(),
             feeds: Arc::new(Semaphore::new(FEEDS_MAX)),

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
+    handler::Handler,
     middleware::{from_fn, from_fn_with_state},
     response::Redirect,
-    routing::{delete, get, post},
+    routing::get,
 };
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -20,6 +21,7 @@ use self::{
         admin, commands, documentation, erasures, events, health, history, ledger, metrics, openapi, session,
         tokens, unsubscribe, views,
     },
+    surface::{Routes, Surface},
 };
 use crate::application::Rapport;
 
@@ -30,7 +32,7 @@ mod caller;
 mod counting;
 mod guards;
 mod intent;
-mod openapi_document;
+mod operation;
 mod page;
 mod problem;
 mod progress;
@@ -38,6 +40,9 @@ mod reading;
 mod renamed;
 mod routes;
 mod sessions;
+mod surface;
+#[cfg(test)]
+mod tests;
 mod trust;
 mod under_way;
 
@@ -56,48 +61,14 @@ const OPEN_LIMIT: usize = 16 * 1024;
 
 /// All routes. `ending` tells long answers to come to their end.
 pub fn router(rapport: Arc<Rapport>, trust: Trust, ending: CancellationToken) -> Router {
-    let app = App::new(rapport, trust, ending);
-    let quick = Router::new()
-        .route("/commands/{kind}/{id}", post(commands::one).layer(DefaultBodyLimit::max(COMMAND_LIMIT)))
-        .route("/commands", post(commands::batch).layer(DefaultBodyLimit::max(BATCH_LIMIT)))
-        .route("/views", get(views::list))
-        .route("/views/{name}", get(views::ask).post(views::ask_in_private))
-        .route("/views/{name}/why", get(history::why_cell))
-        .route("/history/{kind}/{id}", get(history::steps))
-        .route("/history/{kind}/{id}/compare", get(history::compare))
-        .route("/history/{kind}/{id}/why", get(history::why))
-        .route("/openapi.json", get(openapi::document))
-        .route("/docs", get(documentation::page))
-        .route("/metrics", get(metrics::metrics))
-        .route("/ledger/checkpoint", get(ledger::checkpoint))
-        .route("/ledger/key", get(ledger::key))
-        .route("/ledger/tile/{*tile}", get(ledger::tile))
-        .route("/ledger/inclusion", get(ledger::inclusion))
-        .route("/ledger/consistency", get(ledger::consistency))
-        .route("/ledger/proofs", post(ledger::prove).layer(DefaultBodyLimit::max(PROOFS_LIMIT)))
-        .route("/admin/checkpoint", post(admin::sign))
-        .route("/tokens", get(tokens::list).post(tokens::grant))
-        .route("/tokens/{name}", delete(tokens::revoke))
-        .route("/erasures/{contact}", get(erasures::certificate))
-        .route("/unsubscribe-links", post(unsubscribe::make))
-        .route_layer(from_fn_with_state(app.clone(), admission::admit));
-    // These answer for as long as they have something to say.
-    let lasting = Router::new()
-        .route("/events", get(events::read))
-        .route("/admin/rebuild", post(admin::rebuild))
-        .route("/admin/check", post(admin::check))
-        .route("/admin/keys", post(admin::rotate))
-        .route("/admin/backup", post(admin::back_up))
-        .route_layer(from_fn_with_state(app.clone(), admission::admit));
-    let open = Router::new()
-        .route("/", get(|| async { Redirect::to("/docs") }))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/session", get(session::form).post(session::sign_in_with))
-        .route("/unsubscribe/{token}", get(unsubscribe::ask).post(unsubscribe::stop))
-        .layer(DefaultBodyLimit::max(OPEN_LIMIT));
-    bounded(quick.merge(open).merge(renamed::routes()))
-        .merge(lasting)
+    let mut surface = Surface::default();
+    let (quick, lasting, open) =
+        (surface.take_in(quick()), surface.take_in(lasting()), surface.take_in(open()));
+    let app = App::new(rapport, trust, ending, surface);
+    let admitted =
+        |routes: Router<App>| routes.route_layer(from_fn_with_state(app.clone(), admission::admit));
+    bounded(admitted(quick).merge(open.layer(DefaultBodyLimit::max(OPEN_LIMIT))))
+        .merge(admitted(lasting))
         .fallback(guards::nowhere)
         .method_not_allowed_fallback(guards::not_so)
         .layer(from_fn_with_state(app.clone(), guards::only_when_near))
@@ -105,4 +76,60 @@ pub fn router(rapport: Arc<Rapport>, trust: Trust, ending: CancellationToken) ->
         .layer(from_fn(counting::record))
         .layer(CatchPanicLayer::custom(|_| guards::broken()))
         .with_state(app)
+}
+
+/// For those with a token.
+fn quick() -> Routes<App> {
+    Routes::new()
+        .post("/commands/{kind}/{id}", up_to(COMMAND_LIMIT, commands::one), commands::one_operations)
+        .post("/commands", up_to(BATCH_LIMIT, commands::batch), commands::batch_operation)
+        .get("/views", views::list, views::list_operation)
+        .get("/views/{name}", views::ask, views::ask_operations)
+        .post("/views/{name}", views::ask_in_private, views::ask_in_private_operations)
+        .get("/views/{name}/why", history::why_cell, history::why_cell_operation)
+        .get("/history/{kind}/{id}", history::steps, history::steps_operation)
+        .get("/history/{kind}/{id}/compare", history::compare, history::compare_operation)
+        .get("/history/{kind}/{id}/why", history::why, history::why_operation)
+        .get("/openapi.json", openapi::document, openapi::document_operation)
+        .get("/docs", documentation::page, documentation::page_operation)
+        .get("/metrics", metrics::metrics, metrics::metrics_operation)
+        .get("/ledger/checkpoint", ledger::checkpoint, ledger::checkpoint_operation)
+        .get("/ledger/key", ledger::key, ledger::key_operation)
+        .get("/ledger/tile/{*tile}", ledger::tile, ledger::tile_operation)
+        .get("/ledger/inclusion", ledger::inclusion, ledger::inclusion_operation)
+        .get("/ledger/consistency", ledger::consistency, ledger::consistency_operation)
+        .post("/ledger/proofs", up_to(PROOFS_LIMIT, ledger::prove), ledger::prove_operation)
+        .post("/admin/checkpoint", admin::sign, admin::sign_operation)
+        .get("/tokens", tokens::list, tokens::list_operation)
+        .post("/tokens", tokens::grant, tokens::grant_operation)
+        .delete("/tokens/{name}", tokens::revoke, tokens::revoke_operation)
+        .get("/erasures/{contact}", erasures::certificate, erasures::certificate_operation)
+        .post("/unsubscribe-links", unsubscribe::make, unsubscribe::make_operation)
+}
+
+/// For those with a token as well; these answer for as long as they have something to say.
+fn lasting() -> Routes<App> {
+    Routes::new()
+        .get("/events", events::read, events::read_operation)
+        .post("/admin/rebuild", admin::rebuild, admin::rebuild_operation)
+        .post("/admin/check", admin::check, admin::check_operation)
+        .post("/admin/keys", admin::rotate, admin::rotate_operation)
+        .post("/admin/backup", admin::back_up, admin::back_up_operation)
+}
+
+/// For everybody.
+fn open() -> Routes<App> {
+    Routes::new()
+        .not_described("/", get(|| async { Redirect::to("/docs") }))
+        .get("/health/live", health::live, health::live_operation)
+        .get("/health/ready", health::ready, health::ready_operation)
+        .not_described("/session", get(session::form).post(session::sign_in_with))
+        .get("/unsubscribe/{token}", unsubscribe::ask, unsubscribe::ask_operation)
+        .post("/unsubscribe/{token}", unsubscribe::stop, unsubscribe::stop_operation)
+        .and(renamed::routes())
+}
+
+/// A handler that reads bodies of no more than so many bytes.
+fn up_to<H: Handler<T, App>, T: 'static>(limit: usize, handler: H) -> impl Handler<T, App> {
+    handler.layer(DefaultBodyLimit::max(limit))
 }

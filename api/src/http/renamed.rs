@@ -4,23 +4,22 @@
 use std::future::ready;
 
 use axum::{
-    Router,
     extract::OriginalUri,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::any,
 };
 
-use super::app::App;
+use super::{app::App, surface::Routes};
 
 /// What lies under `/admin`, and lay under `/upkeep` before.
 const FORMERLY_UPKEEP: [&str; 5] = ["rebuild", "check", "checkpoint", "keys", "backup"];
 
 /// Every old address, before anybody is asked who they are: it tells nothing but the new one.
-pub(super) fn routes() -> Router<App> {
-    FORMERLY_UPKEEP.iter().fold(Router::new(), |routes, name| {
+pub(super) fn routes() -> Routes<App> {
+    FORMERLY_UPKEEP.iter().fold(Routes::new(), |routes, name| {
         let new = format!("/admin/{name}");
-        routes.route(&format!("/upkeep/{name}"), any(move |uri| ready(gone_to(&new, &uri))))
+        routes.not_described(&format!("/upkeep/{name}"), any(move |uri| ready(gone_to(&new, &uri))))
     })
 }
 

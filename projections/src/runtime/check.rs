@@ -27,7 +27,7 @@ const SEEN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 const REPORTED: usize = 20;
 
 /// What a check of one view came to.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, schemars::JsonSchema)]
 pub struct Checked {
     /// The view.
     pub view: String,
@@ -42,7 +42,7 @@ pub struct Checked {
 }
 
 /// A row that is not as the log says.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Difference {
     /// The table.
     pub table: String,

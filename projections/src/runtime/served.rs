@@ -57,7 +57,7 @@ pub struct Status {
 }
 
 /// Whether a view moves on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// There is nothing to serve yet.

@@ -7,9 +7,10 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use commands::{BatchLine, Body, Command, command::KEY_LIMIT};
-use domain::{Answer, StreamId};
+use commands::{BatchLine, Body, Command, KindDescription, command::KEY_LIMIT};
+use domain::{Answer, Role, StreamId};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::{
     application::{
@@ -18,6 +19,7 @@ use crate::{
     },
     http::{
         app::App,
+        operation::{Operation, Types, roles, text, uuid},
         problem::Problem,
         reading::{read_thing, received},
     },
@@ -47,6 +49,61 @@ pub(crate) async fn one(
         response.headers_mut().insert(header::ETAG, tag);
     }
     Ok(response)
+}
+
+/// What the document says of it, kind by kind.
+pub(crate) fn one_operations(types: &mut Types<'_>) -> Vec<Operation> {
+    let kinds = types.kinds;
+    kinds.iter().map(|kind| one_operation(kind, types)).collect()
+}
+
+fn one_operation(kind: &KindDescription, types: &mut Types<'_>) -> Operation {
+    let word = kind.kind.word();
+    let names = kind.commands.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let key = "sent again within 24 hours it gets the same answer and records nothing twice";
+    let if_match = "the revision that the stream must have, in quotes; \"0\": it must not exist";
+    Operation::new("commands", format!("command_{word}"), format!("{word}: {names}"))
+        .written_out("kind", word)
+        .explained(writers(kind))
+        .in_path("id", &uuid(), "which one; drawn by you for a new one")
+        .in_header("Idempotency-Key", &text(), key)
+        .in_header("If-Match", &text(), if_match)
+        .takes_as("application/json", &body_schema(kind, types))
+        .answers::<Answer>(200, "what was recorded; no events where all was so already", types)
+        .refuses(&[404, 409, 412, 413, 422, 429])
+}
+
+/// Which command is for whom, those for the same roles together.
+fn writers(kind: &KindDescription) -> String {
+    let mut groups: Vec<(&[Role], Vec<&str>)> = Vec::new();
+    for (name, writers) in &kind.commands {
+        match groups.iter_mut().find(|(roles, _)| roles == writers) {
+            Some((_, names)) => names.push(name),
+            None => groups.push((writers, vec![name])),
+        }
+    }
+    let sentences =
+        groups.iter().map(|(writers, names)| format!("{} for {}.", names.join(", "), roles(writers)));
+    sentences.collect::<Vec<_>>().join(" ")
+}
+
+/// The schema of a body: one command, and beside it what may stand around any command.
+fn body_schema(kind: &KindDescription, types: &mut Types<'_>) -> Value {
+    let schema: Value = kind.schema(&mut types.generator).into();
+    let mut whole = types.resolved(&schema);
+    let around = json!({
+        "occurred_at": { "type": "string", "format": "date-time", "description": "When it was so." },
+        "reason": { "type": "string", "description": "Why, in your own words; sealed with the contact's key." },
+        "on_behalf_of": { "type": "string", "description": "For whom you act.", "examples": ["member:ann"] },
+        "correlation": { "type": "string", "format": "uuid", "description": "What the command belongs to." },
+        "causation": { "type": "string", "format": "uuid", "description": "The event that caused it." },
+    });
+    for command in whole["oneOf"].as_array_mut().into_iter().flatten() {
+        if let (Some(members), Some(around)) = (command["properties"].as_object_mut(), around.as_object()) {
+            members.extend(around.clone());
+        }
+    }
+    whole
 }
 
 /// The outcome of one line of a batch.
@@ -91,6 +148,21 @@ pub(crate) async fn batch(
         }
     }
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], answered).into_response())
+}
+
+/// What the document says of it.
+pub(crate) fn batch_operation(types: &mut Types<'_>) -> Operation {
+    let example = "{\"kind\": \"deal\", \"id\": \"5f0c0e6e-7a4e-4c39-b1a5-0d8d5a1f9f11\", \"key\": \"a1\", \
+                   \"advance\": {\"stage\": \"Proposal\"}}";
+    let lines = json!({
+        "type": "string",
+        "description": "one command a line, with \"kind\", \"id\", and where wanted \"key\", \"if_match\"",
+        "examples": [example],
+    });
+    Operation::new("commands", "command_batch", "many commands, one a line; a bad line harms no other")
+        .takes_as("application/x-ndjson", &lines)
+        .answers_lines::<Outcome>("one outcome a line", types)
+        .refuses(&[413, 429])
 }
 
 async fn carry_out(app: &App, caller: &Caller, lines: &[(usize, &[u8])]) -> Vec<Outcome> {

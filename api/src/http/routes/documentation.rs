@@ -4,12 +4,22 @@ use axum::{extract::State, response::Response};
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::http::{app::App, openapi_document, page};
+use crate::http::{
+    app::App,
+    operation::{Operation, Types},
+    page,
+};
 
 /// The page.
 pub(crate) async fn page(State(app): State<App>) -> Response {
-    let document = openapi_document::describe(&app.rapport.commands.describe(), &projections::descriptions());
-    page::page("API", &content(&document))
+    let document = app.surface.describe(&app.rapport.commands.describe(), &projections::descriptions());
+    // It is read as what it will be to others; that what was made of JSON is JSON again does not fail.
+    page::page("API", &content(&serde_json::to_value(document).unwrap_or_default()))
+}
+
+/// What the document says of it.
+pub(crate) fn page_operation(_: &mut Types<'_>) -> Operation {
+    Operation::new("about", "docs", "this document for people").answers_text("text/html", "a page")
 }
 
 const SECTIONS: &[(&str, &str)] = &[
@@ -91,6 +101,8 @@ fn operation_of(document: &Value, path: &str, method: &str, operation: &Value) -
 
 /// The values that a parameter may have, where they can be listed.
 fn choices(document: &Value, schema: &Value) -> Markup {
+    // What may be left out is one of two: the schema, or null.
+    let schema = schema["anyOf"].as_array().and_then(|either| either.first()).unwrap_or(schema);
     let schema = followed(document, schema);
     let plain = schema["enum"].as_array().into_iter().flatten();
     let described = schema["oneOf"].as_array().into_iter().flatten();
@@ -99,12 +111,19 @@ fn choices(document: &Value, schema: &Value) -> Markup {
     html! { @if !values.is_empty() { " " span.hint { "(" (values.join(" | ")) ")" } } }
 }
 
-/// A link to the schema of an answer.
+/// In which types an answer may come, each with a link to its schema.
 fn answer(response: &Value) -> Markup {
-    let contents = response["content"].as_object().into_iter().flatten();
-    let names: Vec<&str> =
-        contents.filter_map(|(_, content)| content["schema"]["$ref"].as_str()?.rsplit('/').next()).collect();
-    html! { @for name in names { " " a href={ "#schema-" (name) } { code { (name) } } } }
+    html! {
+        @for (content_type, content) in response["content"].as_object().into_iter().flatten() {
+            " " span.hint { (content_type) }
+            @let schema = &content["schema"];
+            @let (one, several) = (schema["$ref"].as_str(), schema["items"]["$ref"].as_str());
+            @if let Some(name) = one.or(several).and_then(|reference| reference.rsplit('/').next()) {
+                @if one.is_none() { " " span.hint { "list of" } }
+                " " a href={ "#schema-" (name) } { code { (name) } }
+            }
+        }
+    }
 }
 
 fn followed<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {

@@ -10,9 +10,13 @@ use uuid::Uuid;
 use crate::{
     application::{
         Caller,
-        erasures::{self, Certificate},
+        erasures::{self, Certificate, READERS},
     },
-    http::{app::App, problem::Problem},
+    http::{
+        app::App,
+        operation::{Operation, Types, uuid},
+        problem::Problem,
+    },
 };
 
 /// What is left of somebody who was erased.
@@ -22,4 +26,14 @@ pub(crate) async fn certificate(
     Path(contact): Path<Uuid>,
 ) -> Result<Json<Certificate>, Problem> {
     Ok(Json(erasures::certificate(&app.rapport, &caller, ContactId(contact)).await?))
+}
+
+/// What the document says of it.
+pub(crate) fn certificate_operation(types: &mut Types<'_>) -> Operation {
+    let summary = "what is left of a contact who was erased, looked up in every file";
+    Operation::new("admin", "certificate_of_erasure", summary)
+        .for_roles(READERS)
+        .in_path("contact", &uuid(), "whose")
+        .answers::<Certificate>(200, "the certificate", types)
+        .refuses(&[404, 429])
 }

@@ -11,18 +11,21 @@ use axum::{
     },
 };
 use futures::stream;
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::json;
 
 use crate::{
     application::{
         Caller,
+        cloud_event::CloudEvent,
         disclosures::Intent,
         events::{self, Feed, Query},
     },
     http::{
         accept::{APPLICATION_JSON, CLOUD_EVENTS, EVENT_STREAM, preferred},
         app::App,
-        intent::read_intent,
+        intent::{self, read_intent},
+        operation::{Operation, Types, number},
         problem::Problem,
         reading::read_query,
         trust::Trust,
@@ -53,12 +56,40 @@ pub(crate) async fn read(
     let (events, next) = events::read(&app.rapport, &caller, &query, intent).await?;
     let headers =
         [(header::CONTENT_TYPE, "application/cloudevents-batch+json"), (header::CACHE_CONTROL, "no-store")];
-    let mut response = (headers, Value::Array(events).to_string()).into_response();
+    let mut response = (headers, json_text(&events)?).into_response();
     if let Ok(next) = HeaderValue::from_str(&next.to_string()) {
         // Where to go on: the position looked through, which may lie beyond the last event shown.
         response.headers_mut().insert("rapport-next", next);
     }
     Ok(response)
+}
+
+/// What the document says of it.
+pub(crate) fn read_operation(types: &mut Types<'_>) -> Operation {
+    let event = types.schema::<CloudEvent>();
+    let batch = json!({ "type": "array", "items": event });
+    let feed = json!({
+        "type": "string",
+        "description": "event by event: `id`, its position; `event`, its type; `data`, the event as in a batch",
+    });
+    let contents = [("application/cloudevents-batch+json", batch), ("text/event-stream", feed)];
+    Operation::new(
+        "events",
+        "events",
+        "the log as CloudEvents; with Accept: text/event-stream it follows live",
+    )
+    .for_roles(events::READERS)
+    .explained("The header Rapport-Next says where to go on.")
+    .query::<Query>(types)
+    .in_header("Last-Event-ID", &number(), "a feed goes on after this position")
+    .with(intent::headers(types))
+    .answers_as(200, "the events", &contents)
+    .refuses(&[429])
+}
+
+/// What was encoded once, to be stored, can be encoded again.
+fn json_text(events: &impl Serialize) -> Result<String, Problem> {
+    serde_json::to_string(events).map_err(|error| Problem::unavailable(error.to_string()))
 }
 
 async fn follow(app: App, caller: Caller, query: Query, intent: Intent) -> Result<Response, Problem> {
@@ -71,7 +102,7 @@ async fn follow(app: App, caller: Caller, query: Query, intent: Intent) -> Resul
     let events = stream::unfold((feed, own, any), |(mut feed, own, any)| async move {
         let (position, event) = feed.next().await?;
         let told =
-            Event::default().id(position.to_string()).event(event["type"].as_str()?).data(event.to_string());
+            Event::default().id(position.to_string()).event(event.name()).data(json_text(&event).ok()?);
         Some((Ok::<_, Infallible>(told), (feed, own, any)))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL)).into_response())

@@ -7,11 +7,22 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{application::readiness, http::app::App};
+use crate::{
+    application::readiness::{self, Readiness},
+    http::{
+        app::App,
+        operation::{Operation, Types},
+    },
+};
 
 /// The process answers.
 pub(crate) async fn live() -> &'static str {
     "live\n"
+}
+
+/// What the document says of it.
+pub(crate) fn live_operation(_: &mut Types<'_>) -> Operation {
+    Operation::new("about", "live", "the process answers").open().answers_text("text/plain", "live")
 }
 
 /// Every view can be asked, and a node of a cluster is near the end of the log.
@@ -19,4 +30,12 @@ pub(crate) async fn ready(State(app): State<App>) -> Response {
     let readiness = readiness::now(&app.rapport);
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness)).into_response()
+}
+
+/// What the document says of it.
+pub(crate) fn ready_operation(types: &mut Types<'_>) -> Operation {
+    Operation::new("about", "ready", "every view can be asked")
+        .open()
+        .answers::<Readiness>(200, "ready", types)
+        .answers::<Readiness>(503, "views are being built, or the log is not followed", types)
 }

@@ -8,15 +8,15 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use serde_json::Value;
 
 use crate::{
     application::{
         Caller,
-        proofs::{self, Inclusion, Proofs},
+        proofs::{self, Consistency, ConsistencyProof, Included, Inclusion, Proofs, READERS, Wanted},
     },
     http::{
         app::App,
+        operation::{Operation, Types, text},
         problem::Problem,
         reading::{read_json, read_query},
     },
@@ -32,9 +32,27 @@ pub(crate) async fn checkpoint(State(app): State<App>, _: Caller) -> Response {
         .into_response()
 }
 
+/// What the document says of it.
+pub(crate) fn checkpoint_operation(_: &mut Types<'_>) -> Operation {
+    let summary = "the last checkpoint: a signed note (C2SP tlog-checkpoint)";
+    for_everybody(Operation::new("ledger", "checkpoint", summary))
+}
+
 /// The public key.
 pub(crate) async fn key(State(app): State<App>, _: Caller) -> String {
     format!("{}\n", app.rapport.ledger.ledger().key())
+}
+
+/// What the document says of it.
+pub(crate) fn key_operation(_: &mut Types<'_>) -> Operation {
+    for_everybody(Operation::new("ledger", "ledger_key", "the public key of the checkpoints"))
+}
+
+fn for_everybody(operation: Operation) -> Operation {
+    operation
+        .explained("For everybody with a token.")
+        .answers_text("text/plain", "as it was signed")
+        .refuses(&[404, 409, 429])
 }
 
 /// A tile of hashes, or a bundle of entries.
@@ -48,15 +66,33 @@ pub(crate) async fn tile(
         .into_response())
 }
 
+/// What the document says of it.
+pub(crate) fn tile_operation(_: &mut Types<'_>) -> Operation {
+    Operation::new("ledger", "tile", "a tile of hashes or of entries (C2SP tlog-tiles)")
+        .for_roles(READERS)
+        .in_path("tile", &text(), "LEVEL/INDEX or entries/INDEX, as in 0/x001/234 or 0/001.p/17")
+        .answers_text("application/octet-stream", "as it was signed")
+        .refuses(&[404, 409, 429])
+}
+
 /// The proof that an event is in the signed log.
 pub(crate) async fn inclusion(
     State(app): State<App>,
     caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Inclusion>, Problem> {
-    caller.must_be(proofs::READERS)?;
+    caller.must_be(READERS)?;
     let wanted = read_query(query.as_deref())?;
     Ok(Json(proofs::inclusion(&app.rapport, &caller, wanted).await?))
+}
+
+/// What the document says of it.
+pub(crate) fn inclusion_operation(types: &mut Types<'_>) -> Operation {
+    Operation::new("ledger", "inclusion", "the proof that an event is in the signed log")
+        .for_roles(READERS)
+        .query::<Included>(types)
+        .answers::<Inclusion>(200, "as it was signed", types)
+        .refuses(&[404, 409, 429])
 }
 
 /// The proof that an older log is the beginning of a newer one.
@@ -64,10 +100,20 @@ pub(crate) async fn consistency(
     State(app): State<App>,
     caller: Caller,
     RawQuery(query): RawQuery,
-) -> Result<Json<Value>, Problem> {
-    caller.must_be(proofs::READERS)?;
+) -> Result<Json<ConsistencyProof>, Problem> {
+    caller.must_be(READERS)?;
     let wanted = read_query(query.as_deref())?;
     Ok(Json(proofs::consistency(&app.rapport, &caller, &wanted)?))
+}
+
+/// What the document says of it.
+pub(crate) fn consistency_operation(types: &mut Types<'_>) -> Operation {
+    let summary = "the proof that an older log is the beginning of a newer one";
+    Operation::new("ledger", "consistency", summary)
+        .for_roles(READERS)
+        .query::<Consistency>(types)
+        .answers::<ConsistencyProof>(200, "as it was signed", types)
+        .refuses(&[404, 409, 429])
 }
 
 /// Events as they are stored, each with its proof.
@@ -76,7 +122,16 @@ pub(crate) async fn prove(
     caller: Caller,
     body: Bytes,
 ) -> Result<Json<Proofs>, Problem> {
-    caller.must_be(proofs::READERS)?;
+    caller.must_be(READERS)?;
     let wanted = read_json(&body)?;
     Ok(Json(proofs::prove(&app.rapport, &caller, wanted).await?))
+}
+
+/// What the document says of it.
+pub(crate) fn prove_operation(types: &mut Types<'_>) -> Operation {
+    Operation::new("ledger", "proofs", "events as they are stored, each with its proof")
+        .for_roles(READERS)
+        .takes::<Wanted>(types)
+        .answers::<Proofs>(200, "the events", types)
+        .refuses(&[404, 409, 429])
 }

@@ -11,7 +11,12 @@ use projections::Phase;
 
 use crate::{
     application::Caller,
-    http::{app::App, counting::recorder, problem::Problem},
+    http::{
+        app::App,
+        counting::recorder,
+        operation::{Operation, Types},
+        problem::Problem,
+    },
 };
 
 /// Who may look at them.
@@ -55,4 +60,11 @@ pub(crate) async fn metrics(State(app): State<App>, caller: Caller) -> Result<Re
     }
     let text = recorder().map(PrometheusHandle::render).unwrap_or_default();
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}
+
+/// What the document says of it.
+pub(crate) fn metrics_operation(_: &mut Types<'_>) -> Operation {
+    Operation::new("about", "metrics", "figures for Prometheus")
+        .for_roles(READERS)
+        .answers_text("text/plain", "figures")
 }

@@ -1,11 +1,19 @@
 //! `GET /openapi.json`: the whole surface.
 
 use axum::{Json, extract::State};
-use serde_json::Value;
 
-use crate::http::{app::App, openapi_document::describe};
+use crate::http::{
+    app::App,
+    operation::{Operation, Types},
+    surface::Document,
+};
 
 /// The document.
-pub(crate) async fn document(State(app): State<App>) -> Json<Value> {
-    Json(describe(&app.rapport.commands.describe(), &projections::descriptions()))
+pub(crate) async fn document(State(app): State<App>) -> Json<Document> {
+    Json(app.surface.describe(&app.rapport.commands.describe(), &projections::descriptions()))
+}
+
+/// What the document says of it.
+pub(crate) fn document_operation(types: &mut Types<'_>) -> Operation {
+    Operation::new("about", "openapi", "this document").answers::<Document>(200, "OpenAPI 3.1", types)
 }

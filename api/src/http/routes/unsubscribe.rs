@@ -9,7 +9,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use maud::{Markup, html};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     application::{
@@ -17,15 +19,37 @@ use crate::{
         unsubscribe::{self, Withdrawal},
         unsubscribe_link::UnsubscribeLink,
     },
-    http::{app::App, page, problem::Problem, reading::read_json},
+    http::{
+        app::App,
+        operation::{Operation, Types, text},
+        page,
+        problem::Problem,
+        reading::read_json,
+    },
 };
+
+/// A link that was made.
+#[derive(Serialize, JsonSchema)]
+struct Made {
+    /// Its path on this server.
+    path: String,
+}
 
 /// Makes the link of a contact for a purpose and a channel.
 pub(crate) async fn make(State(app): State<App>, caller: Caller, body: Bytes) -> Result<Response, Problem> {
     caller.must_be(unsubscribe::MAKERS)?;
     let link: UnsubscribeLink = read_json(&body)?;
     let path = format!("/unsubscribe/{}", unsubscribe::make(&app.rapport, &caller, &link)?);
-    Ok((StatusCode::CREATED, Json(json!({ "path": path }))).into_response())
+    Ok((StatusCode::CREATED, Json(Made { path })).into_response())
+}
+
+/// What the document says of it.
+pub(crate) fn make_operation(types: &mut Types<'_>) -> Operation {
+    Operation::new("links", "make_unsubscribe_link", "the link by which a contact ends what they get")
+        .for_roles(unsubscribe::MAKERS)
+        .takes::<UnsubscribeLink>(types)
+        .answers::<Made>(201, "its path", types)
+        .refuses(&[429])
 }
 
 /// Shows the button. Nothing changes: programs that look what is behind a link must not end anything.
@@ -39,6 +63,11 @@ pub(crate) async fn ask(State(app): State<App>, Path(token): Path<String>) -> Re
         p.hint { "This takes effect at once. Nothing else about you changes." }
     };
     private(page::page("Stop messages", &content))
+}
+
+/// What the document says of it.
+pub(crate) fn ask_operation(_: &mut Types<'_>) -> Operation {
+    by_link(Operation::new("links", "unsubscribe_page", "a page with one button"), "the page")
 }
 
 /// Ends it, however often it is pressed.
@@ -62,6 +91,23 @@ pub(crate) async fn stop(State(app): State<App>, Path(token): Path<String>) -> R
             told(StatusCode::SERVICE_UNAVAILABLE, &later)
         }
     }
+}
+
+/// What the document says of it.
+pub(crate) fn stop_operation(_: &mut Types<'_>) -> Operation {
+    let summary = "withdraws the consent, however often it comes (RFC 8058, one click)";
+    by_link(Operation::new("links", "unsubscribe", summary), "withdrawn")
+        .answers_as(429, "too many at once", &[("text/html", text())])
+        .answers_as(503, "not done yet", &[("text/html", text())])
+}
+
+/// Both want no token but the link, and answer with a page.
+fn by_link(operation: Operation, answer: &str) -> Operation {
+    operation.open().in_path("token", &text(), "from the link").answers_text("text/html", answer).answers_as(
+        404,
+        "not a link of ours",
+        &[("text/html", text())],
+    )
 }
 
 /// What somebody gets, in words: `newsletter (email)`.

@@ -7,48 +7,97 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use projections::Rows;
-use serde_json::{Value, json};
+use domain::{Kind, Position, Role};
+use projections::{Description, Phase, Rows, Shows};
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::{
     application::{Caller, questions},
     http::{
         accept::{APPLICATION_JSON, TEXT_CSV, preferred},
         app::App,
-        intent::{read_intent, read_intent_of_export},
+        intent::{self, read_intent, read_intent_of_export},
+        operation::{Operation, Types, fields_as_parameters, number, parameter, text},
         problem::Problem,
         reading::received,
     },
 };
 
+/// The views that the caller may ask.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Listed {
+    /// Where the log ends.
+    head: Position,
+    /// View by view.
+    views: Vec<ListedView>,
+    /// The schemas to which those of the views refer.
+    #[serde(rename = "$defs")]
+    definitions: Map<String, Value>,
+}
+
+/// A view that the caller may ask, and how it is getting on.
+#[derive(Serialize, JsonSchema)]
+struct ListedView {
+    /// Its name.
+    name: &'static str,
+    /// Its question.
+    question: &'static str,
+    /// Its version.
+    version: u32,
+    /// How far the log has been folded into it.
+    position: Position,
+    /// How far that is from the end of the log.
+    lag: u64,
+    /// Whether it moves on.
+    phase: Phase,
+    /// How far a rebuild beside it has come, while there is one.
+    rebuilding: Option<Position>,
+    /// The kinds that it folds.
+    kinds: &'static [Kind],
+    /// Who may ask.
+    readers: &'static [Role],
+    /// What its rows are.
+    shows: Shows,
+    /// The schema of its parameters.
+    query: Schema,
+    /// The schema of its answer.
+    schema: Schema,
+}
+
 /// Every view that the caller may ask, with its question, version, position and lag.
-pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Json<Value> {
+pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Json<Listed> {
     let head = app.rapport.views.head();
     let mut generator = schemars::SchemaGenerator::default();
-    let views: Vec<Value> = app
+    let views = app
         .rapport
         .views
         .statuses()
         .into_iter()
         .filter(|(view, _)| view.readers.contains(&caller.role))
-        .map(|(view, status)| {
-            json!({
-                "name": view.name,
-                "question": view.question,
-                "version": view.version,
-                "position": status.position,
-                "lag": head.0.saturating_sub(status.position.0),
-                "phase": status.phase,
-                "rebuilding": status.rebuilding,
-                "kinds": view.kinds,
-                "readers": view.readers,
-                "shows": view.shows,
-                "query": view.query_schema(&mut generator),
-                "schema": view.view_schema(&mut generator),
-            })
+        .map(|(view, status)| ListedView {
+            name: view.name,
+            question: view.question,
+            version: view.version,
+            position: status.position,
+            lag: head.0.saturating_sub(status.position.0),
+            phase: status.phase,
+            rebuilding: status.rebuilding,
+            kinds: view.kinds,
+            readers: view.readers,
+            shows: view.shows,
+            query: view.query_schema(&mut generator),
+            schema: view.view_schema(&mut generator),
         })
         .collect();
-    Json(json!({ "head": head, "views": views, "$defs": generator.take_definitions(true) }))
+    Json(Listed { head, views, definitions: generator.take_definitions(true) })
+}
+
+/// What the document says of it.
+pub(crate) fn list_operation(types: &mut Types<'_>) -> Operation {
+    let summary = "every view that you may ask: question, version, position, lag, schema, readers";
+    Operation::new("views", "views", summary).answers::<Listed>(200, "the views", types)
 }
 
 /// Answers a question.
@@ -60,6 +109,51 @@ pub(crate) async fn ask(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     answer(&app, &caller, &name, &query.unwrap_or_default(), &headers).await
+}
+
+/// What the document says of it, view by view.
+pub(crate) fn ask_operations(types: &mut Types<'_>) -> Vec<Operation> {
+    let views = types.views;
+    views.iter().map(|view| ask_operation(view, types)).collect()
+}
+
+fn ask_operation(view: &Description, types: &mut Types<'_>) -> Operation {
+    let kinds = view.kinds.iter().map(|kind| kind.word()).collect::<Vec<_>>().join(", ");
+    let query = query_of(view, types);
+    let operation = Operation::new("views", format!("view_{}", view.name), view.question)
+        .written_out("name", view.name)
+        .explained(format!("Version {}, from events of {kinds}.", view.version))
+        .for_roles(view.readers)
+        .with(fields_as_parameters(&query))
+        .with(common_parameters(types));
+    answered(operation, view, types)
+}
+
+/// The parameters of a view, whole.
+fn query_of(view: &Description, types: &mut Types<'_>) -> Value {
+    let query: Value = view.query_schema(&mut types.generator).into();
+    types.resolved(&query)
+}
+
+fn answered(operation: Operation, view: &Description, types: &mut Types<'_>) -> Operation {
+    let json = Value::from(view.view_schema(&mut types.generator));
+    let contents = [("application/json", json), ("text/csv", text())];
+    operation.answers_as(200, "the answer", &contents).refuses(&[404, 429])
+}
+
+/// The parameters that every view understands.
+pub(super) fn common_parameters(types: &mut Types<'_>) -> Vec<Value> {
+    let in_query = |name, schema: &Value, description| parameter(name, "query", false, schema, description);
+    let (text, number) = (text(), number());
+    let mut parameters = vec![
+        in_query("after", &number, "wait until the view has seen this position: read your own write"),
+        in_query("as_of", &text, "what had happened by then: a day (its end) or a moment"),
+        in_query("known_at", &text, "what was recorded by then: a day, a moment, or a number of events"),
+        in_query("cursor", &text, "`next` of the page before"),
+        in_query("limit", &number, "how many rows, 1 to 1,000"),
+    ];
+    parameters.extend(intent::headers(types));
+    parameters
 }
 
 /// Answers a question whose parameters come in the body, where no server on the way writes them down.
@@ -74,6 +168,22 @@ pub(crate) async fn ask_in_private(
     let query = std::str::from_utf8(&body)
         .map_err(|_| Problem::malformed("the parameters must be a query string in UTF-8: name=value&…"))?;
     answer(&app, &caller, &name, query, &headers).await
+}
+
+/// What the document says of it, view by view.
+pub(crate) fn ask_in_private_operations(types: &mut Types<'_>) -> Vec<Operation> {
+    let views = types.views;
+    views.iter().map(|view| ask_in_private_operation(view, types)).collect()
+}
+
+fn ask_in_private_operation(view: &Description, types: &mut Types<'_>) -> Operation {
+    let summary = format!("{} (parameters in the body)", view.question);
+    let query = query_of(view, types);
+    let operation = Operation::new("views", format!("view_{}_in_private", view.name), summary)
+        .written_out("name", view.name)
+        .explained("The same with the parameters as a query string in the body, for those that are personal.")
+        .may_take_as("application/x-www-form-urlencoded", &query);
+    answered(operation, view, types)
 }
 
 async fn answer(
