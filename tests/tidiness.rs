@@ -78,7 +78,7 @@ const ROOMS: &[(&str, &str)] = &[
         "lib > place, copying > kurrent, without_clusters > embedded > log, whole_log, copy_error \
          > backup_outcome, cluster, recording > sealing > folder > sqlite, options, open_error",
     ),
-    ("projections", "lib > journey > questions, runtime > kit"),
+    ("projections", "lib > journey > questions, runtime > meaning > kit"),
     ("ledger", ""),
     ("intake", "lib > demo; lib > import > maps > formats"),
     ("api", "lib > command_line > client > server > http > application"),

@@ -9,7 +9,6 @@ use domain::Role;
 use crate::{kit::Projection as _, questions::history::History};
 
 mod cell;
-mod changes;
 mod compare;
 mod names;
 mod reading;

@@ -2,8 +2,8 @@
 //! time for all of them.
 //!
 //! A projection is tables, a fold and a question ([`Projection`]): one file in `questions/`, and one line in [`all`].
-//! What it is written with stands in `kit/`; `runtime/` does the rest for every view; `journey/` tells histories step
-//! by step.
+//! What it is written with stands in `kit/`; `runtime/` does the rest for every view; `meaning/` says for each kind
+//! what its events mean to people; `journey/` tells histories step by step.
 
 #[cfg(test)]
 mod deadlines;
@@ -13,6 +13,7 @@ mod every_view;
 mod folds;
 mod journey;
 mod kit;
+mod meaning;
 #[cfg(test)]
 mod merged_contacts;
 pub mod questions;

@@ -8,7 +8,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    changes::{Change, Changed, Thing},
     names::Names,
     reading::{Horizon, LOOKED_THROUGH, Reader, on_a_thread},
     shown::{FieldChange, Shown, Step},
@@ -16,6 +15,7 @@ use super::{
 };
 use crate::{
     kit::{Page, Projection as _, ViewError, deadline::Deadline, moment::KnownAt},
+    meaning::{Change, Changed, Thing},
     questions::history::History,
     runtime::{question::AskError, views::Views},
 };

@@ -5,11 +5,14 @@ use std::collections::HashMap;
 use domain::{Kind, StreamId};
 
 use super::{
-    changes::{Change, Changed, Content, Field, Renamed, Standing, Thing, Value, is_named},
     reading::{Horizon, Reader},
     shown::{Corrected, FieldChange, FieldValue, Shown, Step},
 };
-use crate::{questions::history::HistoryRow, runtime::question::AskError};
+use crate::{
+    meaning::{Change, Changed, Content, Field, Standing, Thing, Value, can_be_renamed},
+    questions::history::HistoryRow,
+    runtime::question::AskError,
+};
 
 /// How many events are read to find what things are called; others are then shown by their ids.
 const EVENTS_FOR_NAMES: usize = 20_000;
@@ -47,10 +50,10 @@ impl<'a> Names<'a> {
     }
 
     fn find(&mut self, id: StreamId) -> Result<Option<Shown>, AskError> {
-        let Some(renamed) = is_named(id.kind).filter(|_| self.left > 0 && self.failure.is_none()) else {
+        if self.left == 0 || self.failure.is_some() {
             return Ok(None);
-        };
-        let events = self.reader.stream(id, if renamed == Renamed::Never { 1 } else { u64::MAX })?;
+        }
+        let events = self.reader.stream(id, if can_be_renamed(id.kind) { u64::MAX } else { 1 })?;
         self.left = self.left.saturating_sub(events.len().max(1));
         let mut thing = Thing::default();
         for recorded in events.iter().take_while(|recorded| self.horizon.sees(recorded)) {

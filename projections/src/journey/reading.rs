@@ -11,12 +11,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{
-    changes::{Changed, Thing},
-    subject::{Subject, is_of_many},
-};
+use super::subject::{Subject, is_of_many};
 use crate::{
     kit::{Projection as _, ViewError, deadline::Deadline, moment::KnownAt},
+    meaning::{Changed, Thing},
     questions::history::{History, HistoryRow},
     runtime::{question::AskError, shared::Shared},
 };

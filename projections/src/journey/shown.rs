@@ -6,8 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::changes::Fact;
-use crate::questions::history::HistoryRow;
+use crate::{meaning::Fact, questions::history::HistoryRow};
 
 /// One value for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

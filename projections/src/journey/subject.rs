@@ -4,8 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{Kind, StreamId};
 use uuid::Uuid;
 
-use super::changes::is_shared;
-use crate::kit::moment::KnownAt;
+use crate::{kit::moment::KnownAt, meaning::is_shared};
 
 /// Whose journey is asked for, and as of when.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    changes::{Changed, Field, Standing, Thing},
     names::Names,
     reading::{Reader, on_a_thread},
     shown::{FieldValue, Shown, Step},
@@ -14,6 +13,7 @@ use super::{
 };
 use crate::{
     kit::{Projection as _, ViewError},
+    meaning::{Changed, Field, Standing, Thing},
     questions::history::{History, HistoryRow},
     runtime::{question::AskError, views::Views},
 };

@@ -8,14 +8,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::kit::{
-    ApplyError, Page, Projection, Shows, Tables, ViewError,
-    column::{maybe_moment, moment},
+use crate::{
+    kit::{
+        ApplyError, Page, Projection, Shows, Tables, ViewError,
+        column::{maybe_moment, moment},
+    },
+    meaning::{self, Said},
 };
 
-mod sentence;
+mod names;
 
-use sentence::Said;
+use names::NamesOfTheDay;
 
 /// The projection.
 pub struct History;
@@ -155,7 +158,8 @@ impl Projection for History {
         };
         let metadata = recorded.metadata().map_err(unreadable)?;
         let (tag, _) = recorded.event.encode().map_err(unreadable)?;
-        let said = sentence::of(tables, recorded)?;
+        let names = NamesOfTheDay(tables);
+        let said = meaning::sentence(&names, recorded)?;
         keep(tables, recorded, &metadata, &tag, &said)?;
         let texts = [(DETAIL, said.detail), (REASON, metadata.reason.as_ref())];
         for (part, text) in texts {

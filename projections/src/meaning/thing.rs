@@ -91,30 +91,13 @@ impl Thing {
 /// The field that holds what a thing is called.
 pub(super) const NAME: &str = "name";
 
-/// Whether things of a kind are called by a name, and whether that may change after the first event.
-pub(crate) const fn is_named(kind: Kind) -> Option<Renamed> {
-    match kind {
-        Kind::Contact | Kind::Program | Kind::Fund | Kind::Member => Some(Renamed::Ever),
-        Kind::Gathering => Some(Renamed::Never),
-        Kind::Lead
-        | Kind::Deal
-        | Kind::Conversation
-        | Kind::Enrolment
-        | Kind::Gift
-        | Kind::Setting
-        | Kind::Disclosure => None,
-    }
-}
-
-/// Whether a name given by the first event is the name for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Renamed {
-    Ever,
-    Never,
+/// Whether what things of a kind are called may change after the first event: then there is an event for it.
+pub(crate) fn can_be_renamed(kind: Kind) -> bool {
+    kind.tags().iter().any(|tag| tag.ends_with(".renamed"))
 }
 
 /// Whether many contacts share one thing of this kind, and what happens to one of them says nothing of the
-/// others: then the history of one contact need not read what happened to all.
+/// others: then the history of one contact need not read what happened to all. A kind that is missing here is read whole.
 pub(crate) const fn is_shared(kind: Kind) -> bool {
     matches!(kind, Kind::Gathering)
 }

@@ -1,4 +1,4 @@
-//! What the events of a disclosure change: it is only ever told.
+//! What the events of a disclosure mean: it is only ever told.
 
 use domain::{Kind, disclosure::DisclosureEvent};
 
@@ -7,6 +7,8 @@ use super::{told::Told, value::Value};
 pub(super) fn tell(told: &mut Told<'_>, event: &DisclosureEvent) {
     match event {
         DisclosureEvent::Recorded { role, purpose, manner, view, query, size, rows, shown } => {
+            // The view of history does not want them; whoever looked is asked of `disclosures`.
+            told.say("People were shown to somebody");
             told.is("role", role.name());
             told.is("purpose", Value::word(purpose));
             told.is("manner", Value::word(manner));

@@ -1,4 +1,4 @@
-//! What events change, told in small stories and asked of every tag ever written.
+//! What events say and change, told in small stories and asked of every tag ever written.
 
 use std::collections::HashMap;
 
@@ -199,6 +199,30 @@ fn as_recorded(number: u64, event: Event) -> Recorded {
     let mut recorded = recorded(number, ContactEvent::Voided {});
     recorded.event = event;
     recorded
+}
+
+/// Nothing has a name.
+struct NoNames;
+
+impl Names for NoNames {
+    fn of(&self, _: Uuid) -> Result<Option<String>, ApplyError> {
+        Ok(None)
+    }
+
+    fn call(&self, _: Uuid, _: &str) -> Result<(), ApplyError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn every_tag_ever_written_has_a_sentence() {
+    for kind in Kind::ALL {
+        for tag in kind.tags() {
+            let recorded = as_recorded(1, golden(*kind, tag));
+            let what = sentence(&NoNames, &recorded).unwrap().what;
+            assert!(!what.is_empty() && what.trim() == what && !what.ends_with(':'), "{tag}: {what:?}");
+        }
+    }
 }
 
 #[test]

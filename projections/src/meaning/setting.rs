@@ -1,4 +1,4 @@
-//! What the events of the settings change.
+//! What the events of the settings mean.
 
 use domain::setting::SettingEvent;
 
@@ -6,8 +6,12 @@ use super::told::Told;
 
 pub(super) fn tell(told: &mut Told<'_>, event: &SettingEvent) {
     match event {
-        SettingEvent::ZoneChosen { zone } => told.is("zone", zone),
+        SettingEvent::ZoneChosen { zone } => {
+            told.say(format_args!("zone {zone} chosen"));
+            told.is("zone", zone);
+        }
         SettingEvent::FiscalYearChosen { first_month } => {
+            told.say(format_args!("fiscal year chosen to begin with month {first_month}"));
             told.is("first month of the fiscal year", first_month.to_string());
         }
     }
