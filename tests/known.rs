@@ -284,6 +284,10 @@ const SETTING: &[Row] = &[
     ("choose_fiscal_year", ADMIN, |n| json!({ "first_month": 1 + n % 12 })),
 ];
 
+/// The kinds of which the demo has nothing to tell.
+pub(crate) const UNTOLD: &[(Kind, &str)] =
+    &[(Kind::Disclosure, "it is recorded when somebody is shown, and no line of a batch shows anybody")];
+
 /// The id of one of the few things of a kind that a random life has.
 pub(crate) fn thing(kind: Kind, number: u64) -> Uuid {
     if kind == Kind::Setting { SETTINGS } else { some(kind, number) }

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 
 use commands::BatchLine;
-use domain::Kind;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -65,25 +64,6 @@ fn ids_in(value: &Value) -> Vec<Uuid> {
         Value::Array(values) => values.iter().flat_map(ids_in).collect(),
         Value::Object(fields) => fields.values().flat_map(ids_in).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
-    }
-}
-
-/// The kinds of which the demo has nothing to tell.
-const UNTOLD: &[(Kind, &str)] =
-    &[(Kind::Disclosure, "it is recorded when somebody is shown, and no line of a batch shows anybody")];
-
-#[test]
-fn every_kind_of_thing_is_told_of() {
-    let told: HashSet<Kind> =
-        lines(200, 1).map(|line| BatchLine::parse(line.as_bytes()).unwrap().kind).collect();
-    for kind in Kind::ALL {
-        let is_untold = UNTOLD.iter().any(|(untold, _)| untold == kind);
-        assert_ne!(
-            told.contains(kind),
-            is_untold,
-            "the demo has to tell of every {kind}, in a chapter of its own (CHAPTERS in demo.rs) or with something \
-             else; or it stands in UNTOLD with the reason"
-        );
     }
 }
 
