@@ -24,6 +24,23 @@ const REMEDY: &str = "What events change in the tables of this view. Where a lin
 /// Where the event of a tag stands in the log: behind whatever the story begins with.
 const AT: u64 = 1_000;
 
+/// The kinds of things that the story begins with, in this order. A kind that is missing here begins only before its own
+/// events, so that a new one adds lines to the snapshots and changes none.
+const BEGUN: &[Kind] = &[
+    Kind::Contact,
+    Kind::Lead,
+    Kind::Deal,
+    Kind::Conversation,
+    Kind::Program,
+    Kind::Enrolment,
+    Kind::Gathering,
+    Kind::Gift,
+    Kind::Fund,
+    Kind::Member,
+    Kind::Setting,
+    Kind::Disclosure,
+];
+
 /// The event of a tag as it was first written.
 fn golden(kind: Kind, tag: &str) -> Event {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden");
@@ -79,12 +96,13 @@ fn fold(view: &AnyView, tables: &Tables, recorded: &Recorded) {
 }
 
 /// The tables of a view after one thing of every kind has begun, but not yet that whose first event this tag names.
-fn begun(view: &AnyView, tag: &str) -> Tables {
+fn begun(view: &AnyView, kind: Kind, tag: &str) -> Tables {
     let connection = Connection::open_in_memory().unwrap();
     view.create_tables(&connection).unwrap();
     connection.execute_batch(view.indexes).unwrap();
     let tables = Tables::new(connection, Arc::new(NoKeys));
-    for (position, kind) in (1..).zip(Kind::ALL) {
+    let own = Some(&kind).filter(|kind| !BEGUN.contains(kind));
+    for (position, kind) in (1..).zip(BEGUN.iter().chain(own)) {
         let first = kind.tags()[0];
         if first != tag {
             fold(view, &tables, &recorded(*kind, golden(*kind, first), position));
@@ -124,7 +142,7 @@ fn cell(value: ValueRef<'_>) -> String {
 
 /// What the event of a tag changes in the tables; nothing else is kept of it.
 fn changes(view: &AnyView, kind: Kind, tag: &str) -> String {
-    let tables = begun(view, tag);
+    let tables = begun(view, kind, tag);
     let before = rows(&tables);
     fold(view, &tables, &recorded(kind, golden(kind, tag), AT));
     let after = rows(&tables);
@@ -165,7 +183,7 @@ fn every_golden_event_stands_in_the_history_of_each_contact_that_it_names() {
     for kind in Kind::ALL {
         for tag in kind.tags() {
             let event = recorded(*kind, golden(*kind, tag), AT);
-            let tables = begun(&view, tag);
+            let tables = begun(&view, *kind, tag);
             fold(&view, &tables, &event);
             for contact in &event.subjects {
                 let asked = format!("contact={}&order=newest", contact.0);
