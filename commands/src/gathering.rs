@@ -382,10 +382,10 @@ impl Known {
                 self.marked(*contact, Standing::Came(Attendance::Attended), past);
             }
             GatheringEvent::StudentExcused { contact } => {
-                self.marked(*contact, Standing::Came(Attendance::Excused), past)
+                self.marked(*contact, Standing::Came(Attendance::Excused), past);
             }
             GatheringEvent::StudentMissed { contact } => {
-                self.marked(*contact, Standing::Came(Attendance::Missed), past)
+                self.marked(*contact, Standing::Came(Attendance::Missed), past);
             }
             GatheringEvent::PresenceVoided { contact, fact: _ } => {
                 self.marked(*contact, Standing::Voided, past);

@@ -186,7 +186,7 @@ mod tests {
 
     #[track_caller]
     fn check(events: &[LeadEvent], expected: LeadStatus) {
-        assert_eq!(events.iter().fold(LeadStatus::New, |status, event| status.after(event)), expected);
+        assert_eq!(events.iter().fold(LeadStatus::New, LeadStatus::after), expected);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! WHAT HAPPENED: every fact that Rapport can record, and the port through which facts are kept.
 //!
 //! One file per kind of thing holds its events with their stored tags, and what a thing is after them where that is
-//! a word of a closed list; it is all that the author of a projection must read. This crate knows no other crate of the workspace, no clock and no disk.
+//! a word of a closed list; it is all that the author of a projection must read. This crate knows no other crate of
+//! the workspace, no clock and no disk.
 
 pub mod contact;
 pub mod conversation;

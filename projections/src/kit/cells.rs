@@ -12,11 +12,11 @@ use crate::kit::{
     tables::Tables,
 };
 
+/// Cells with the names of their groups, and the cursor of the next page.
+type PageOfCells<C> = (Vec<(String, C)>, Option<String>);
+
 /// The cells of a page, in the order of their groups, and the cursor of the next one.
-pub(crate) fn page_of<C>(
-    cells: BTreeMap<String, C>,
-    page: &Page,
-) -> Result<(Vec<(String, C)>, Option<String>), ViewError> {
+pub(crate) fn page_of<C>(cells: BTreeMap<String, C>, page: &Page) -> Result<PageOfCells<C>, ViewError> {
     let after: Option<String> = page.after()?;
     let later = cells.into_iter().filter(|(group, _)| after.as_ref().is_none_or(|after| group > after));
     let mut rows: Vec<_> = later.take(page.fetch()).collect();

@@ -99,7 +99,7 @@ fn all(tables: &Tables, asked: Asked<'_>, has_donor: Option<bool>) -> Result<(Ce
 /// The cells of one donor, from their own gifts.
 fn one_donor(tables: &Tables, asked: Asked<'_>, donor: Uuid) -> Result<(Cell, Cells), ViewError> {
     let (mut totals, mut cells) = (Cell::default(), Cells::new());
-    for gift in gifts_of(tables, donor, asked.of_gifts())? {
+    for gift in gifts_of(tables, donor, &asked.of_gifts())? {
         add_gift(&gift, asked, &mut totals, &mut cells);
     }
     Ok((totals, cells))
@@ -107,7 +107,7 @@ fn one_donor(tables: &Tables, asked: Asked<'_>, donor: Uuid) -> Result<(Cell, Ce
 
 /// The gifts of a donor that a filter lets through, in the order in which they came in; those of merged contacts as
 /// of one.
-pub(super) fn gifts_of(tables: &Tables, donor: Uuid, filter: Filter) -> Result<Vec<Gift>, ViewError> {
+pub(super) fn gifts_of(tables: &Tables, donor: Uuid, filter: &Filter) -> Result<Vec<Gift>, ViewError> {
     let parts = tables.parts_of(donor)?;
     let person = parts.first().copied();
     let mut gifts = Vec::new();
@@ -168,7 +168,7 @@ fn donors(tables: &Tables, asked: Asked<'_>, page: &Page) -> Result<Cells, ViewE
     while found.len() < page.fetch() {
         let donors = donors_after(tables, &seen)?;
         for donor in &donors {
-            for gift in gifts_of(tables, *donor, asked.of_gifts())? {
+            for gift in gifts_of(tables, *donor, &asked.of_gifts())? {
                 add_gift(&gift, asked, &mut unused, &mut found);
             }
             if found.len() >= page.fetch() {

@@ -111,7 +111,7 @@ fn before(id: Uuid) -> Uuid {
 /// The rollups of a donor, a row for every currency in which they gave up to the day.
 fn of_donor(tables: &Tables, window: &Window, donor: Uuid) -> Result<Vec<Rollups>, ViewError> {
     let mut currencies = BTreeMap::<Currency, Vec<Gift>>::new();
-    for gift in gifts_of(tables, donor, Filter::over(Over::Things))? {
+    for gift in gifts_of(tables, donor, &Filter::over(Over::Things))? {
         if gift.money.counts() && gift.day() <= window.on {
             currencies.entry(gift.currency()).or_default().push(gift);
         }
