@@ -27,7 +27,7 @@ async fn send(commands: &Commands, lines: Vec<String>) {
 async fn answer(views: &Views, view: &str, known_at: Option<KnownAt>) -> Option<String> {
     let question = Question { view: view.to_owned(), known_at, ..Question::default() };
     match views.ask(question).await {
-        Ok(answered) => Some(answered.json),
+        Ok(answered) => Some(answered.answer.to_json().unwrap()),
         Err(AskError::View(ViewError::Query { .. })) => None,
         Err(error) => panic!("{view}: {error}"),
     }

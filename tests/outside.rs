@@ -32,6 +32,7 @@ mod row_budgets;
 mod store;
 mod story;
 mod structure;
+mod tables;
 mod tidiness;
 mod unmerged_equals_never_merged;
 #[cfg(not(feature = "kurrentdb"))]

@@ -186,7 +186,7 @@ impl Followed {
     async fn ask(&self, view: &str, query: &str) -> Option<Value> {
         let question = Question { view: view.to_owned(), query: query.to_owned(), ..Question::default() };
         match self.views.ask(question).await {
-            Ok(answered) => Some(serde_json::from_str(&answered.json).unwrap()),
+            Ok(answered) => Some(serde_json::from_str(&answered.answer.to_json().unwrap()).unwrap()),
             Err(AskError::NotFound | AskError::View(_)) => None,
             Err(error) => panic!("{view}?{query}: {error}"),
         }

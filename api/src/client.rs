@@ -12,6 +12,7 @@ use axum::{
 use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use projections::{Answer, Projection};
 use serde_json::Value;
 use store::Place;
 use tokio::net::UnixStream;
@@ -142,16 +143,35 @@ impl Client {
         accept: &str,
         body: Vec<u8>,
     ) -> anyhow::Result<Fetched> {
-        let response = self.send(method, path, accept, body).await?;
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await?.to_bytes();
-        if parts.status.is_success() {
-            let next =
-                parts.headers.get("rapport-next").and_then(|next| next.to_str().ok()).map(str::to_owned);
-            return Ok(Fetched { text: String::from_utf8(bytes.to_vec())?, next });
-        }
-        bail!(problem(parts.status, &bytes));
+        good(self.send(method, path, accept, body).await?).await
     }
+
+    /// The answer of a view in its own type; `None` where what is asked about does not exist. The parameters travel in
+    /// the body, since they may be personal.
+    pub async fn ask<P: Projection>(
+        &self,
+        parameters: &[(String, String)],
+    ) -> anyhow::Result<Option<P::View>> {
+        let body = serde_html_form::to_string(parameters)?.into_bytes();
+        let path = format!("/views/{}", P::NAME);
+        let response = self.send(Method::POST, &path, "application/json", body).await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let answer = Answer::read::<P>(&good(response).await?.text)?;
+        Ok(answer.into_view::<P>())
+    }
+}
+
+/// The body of a good answer; a problem becomes an error.
+async fn good(response: Response<Body>) -> anyhow::Result<Fetched> {
+    let (parts, body) = response.into_parts();
+    let bytes = body.collect().await?.to_bytes();
+    if parts.status.is_success() {
+        let next = parts.headers.get("rapport-next").and_then(|next| next.to_str().ok()).map(str::to_owned);
+        return Ok(Fetched { text: String::from_utf8(bytes.to_vec())?, next });
+    }
+    bail!(problem(parts.status, &bytes));
 }
 
 fn is_locked(error: &anyhow::Error) -> bool {

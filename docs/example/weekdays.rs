@@ -20,13 +20,13 @@ pub struct Query {
 }
 
 /// Gifts per weekday.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct View {
     /// Monday first.
     rows: Vec<Row>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Row {
     /// 1 for Monday to 7 for Sunday.
     weekday: u32,

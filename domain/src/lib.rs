@@ -36,7 +36,8 @@ pub use event_store::{
 };
 pub use evidence::Evidence;
 pub use ids::{
-    ContactId, ConversationId, DealId, EventId, FundId, GatheringId, LeadId, MemberId, ProgramId, StreamId,
+    ContactId, ConversationId, DealId, EventId, FundId, GatheringId, ID_OF, LeadId, MemberId, ProgramId,
+    StreamId,
 };
 pub use money::{Currency, Money};
 pub use outcome::Outcome;

@@ -1,12 +1,20 @@
 //! What holds for every view, whatever it asks.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
+use domain::Kind;
 use rusqlite::Connection;
+use schemars::SchemaGenerator;
+use serde_json::{Map, Value};
 
 use crate::{
     catalogue,
-    kit::{Page, Tables, ViewError, personal, testing::NoKeys, view::AnyView},
+    folds::{thing, told},
+    kit::{
+        Page, Tables, ViewError, personal,
+        testing::{NoKeys, sound},
+        view::AnyView,
+    },
 };
 
 /// The columns of every table of a view, with their declared types.
@@ -28,6 +36,64 @@ fn columns(view: &AnyView) -> Vec<(String, Vec<(String, String)>)> {
             (table, columns)
         })
         .collect()
+}
+
+/// How many types an answer of a view may have.
+fn types(view: &AnyView) -> usize {
+    let mut generator = SchemaGenerator::default();
+    let schema = view.description.view_schema(&mut generator).to_value();
+    let name = schema["$ref"].as_str().and_then(|name| name.rsplit('/').next()).unwrap_or_default();
+    let schema = generator.definitions().get(name).unwrap_or(&schema);
+    schema["anyOf"].as_array().map_or(1, Vec::len)
+}
+
+/// What can be asked of a view: every parameter with every value that may find something, alone and with every other.
+fn questions(view: &AnyView) -> BTreeSet<String> {
+    let mut generator = SchemaGenerator::default();
+    let schema = view.description.query_schema(&mut generator).to_value();
+    let definitions = generator.take_definitions(true);
+    let schema =
+        definitions.values().chain([&schema]).find(|schema| schema["properties"].is_object()).unwrap();
+    let mut single = vec![String::new()];
+    for (name, parameter) in schema["properties"].as_object().unwrap() {
+        let mut words = BTreeSet::new();
+        words_of(parameter, &definitions, &mut words);
+        if parameter["format"] == "uuid" {
+            words.extend(Kind::ALL.iter().map(|kind| thing(*kind).to_string()));
+        } else if name.contains("year") {
+            words.insert("2024".to_owned());
+        } else if name == "stream" {
+            words.insert(format!("contact-{}", thing(Kind::Contact)));
+        }
+        single.extend(words.into_iter().map(|word| format!("{name}={word}")));
+    }
+    let both = single.iter().flat_map(|one| single.iter().map(move |other| format!("{one}&{other}")));
+    both.collect()
+}
+
+/// The words of a closed list.
+fn words_of(schema: &Value, definitions: &Map<String, Value>, words: &mut BTreeSet<String>) {
+    words.extend(schema["const"].as_str().map(str::to_owned));
+    words
+        .extend(schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+    let named = schema["$ref"].as_str().and_then(|name| definitions.get(name.rsplit('/').next()?));
+    let either = ["anyOf", "oneOf"].into_iter().filter_map(|list| schema[list].as_array()).flatten();
+    either.chain(named).for_each(|schema| words_of(schema, definitions, words));
+}
+
+#[test]
+fn the_columns_of_a_table_depend_on_the_question_and_take_in_every_member_of_its_rows() {
+    for view in catalogue().0 {
+        let name = view.description.name;
+        let (tables, mut headers) = (told(&view), BTreeSet::new());
+        for question in questions(&view) {
+            let Ok(Some(answer)) = (view.view)(&tables, &question, &Page::default()) else { continue };
+            let table = answer.rows().unwrap_or_else(|error| panic!("{name}?{question}: {error}"));
+            headers.insert(table.columns);
+            sound(&view, &answer);
+        }
+        assert_eq!(headers.len(), types(&view), "{name}: some type of answer was never given: {headers:?}");
+    }
 }
 
 #[test]

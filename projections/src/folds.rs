@@ -49,7 +49,7 @@ fn golden(kind: Kind, tag: &str) -> Event {
 }
 
 /// The thing of a kind to which everything happens: the one that other golden events refer to.
-fn thing(kind: Kind) -> Uuid {
+pub(crate) fn thing(kind: Kind) -> Uuid {
     let digit = match kind {
         Kind::Contact => return Uuid::from_u128(0xc0c0_c0c0_0000_4000_8000_0000_0000_0001),
         Kind::Lead => '7',
@@ -107,6 +107,19 @@ fn begun(view: &AnyView, kind: Kind, tag: &str) -> Tables {
         if first != tag {
             fold(view, &tables, &recorded(*kind, golden(*kind, first), position));
         }
+    }
+    tables
+}
+
+/// The tables of a view after everything has happened that ends nothing.
+pub(crate) fn told(view: &AnyView) -> Tables {
+    let tables = begun(view, "");
+    let ends = [".voided", ".erased", ".merged", ".cancelled", ".unlinked", ".withdrawn"];
+    let tags = Kind::ALL.iter().flat_map(|kind| kind.tags().iter().skip(1).map(move |tag| (*kind, *tag)));
+    for (position, (kind, tag)) in
+        (AT..).zip(tags.filter(|(_, tag)| !ends.iter().any(|end| tag.ends_with(end))))
+    {
+        fold(view, &tables, &recorded(kind, golden(kind, tag), position));
     }
     tables
 }
@@ -188,8 +201,8 @@ fn every_golden_event_stands_in_the_history_of_each_contact_that_it_names() {
             for contact in &event.subjects {
                 let asked = format!("contact={}&order=newest", contact.0);
                 let answer = (view.view)(&tables, &asked, &Page::default()).unwrap();
-                let answer: serde_json::Value =
-                    serde_json::from_str(&answer.expect("somebody with a history")).unwrap();
+                let json = answer.expect("somebody with a history").to_json().unwrap();
+                let answer: serde_json::Value = serde_json::from_str(&json).unwrap();
                 let first = &answer["rows"][0];
                 assert_eq!((&first["position"], &first["tag"]), (&AT.into(), &(*tag).into()), "{tag}");
                 told += 1;

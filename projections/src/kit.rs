@@ -1,6 +1,7 @@
 //! What the author of a view reads: the shape of a projection, its tables, pages, periods, amounts and words.
 
 pub(crate) mod amounts;
+pub(crate) mod answer;
 pub(crate) mod cells;
 pub(crate) mod column;
 pub(crate) mod deadline;
@@ -13,7 +14,6 @@ pub(crate) mod period;
 pub(crate) mod personal;
 pub(crate) mod persons;
 pub(crate) mod projection;
-pub(crate) mod rows;
 pub(crate) mod search;
 pub(crate) mod tables;
 pub(crate) mod tally;
@@ -23,9 +23,9 @@ pub(crate) mod view;
 pub(crate) mod wording;
 
 pub use amounts::Amounts;
+pub use answer::{Answer, AnswerError, Rows, Shape, Sheet};
 pub use error::{ApplyError, ViewError};
 pub use page::Page;
 pub use period::{Month, Period};
 pub use projection::{Behind, Cause, Projection, Shows};
-pub use rows::Rows;
 pub use tables::{Revealed, Tables, read_tally};

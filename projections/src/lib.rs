@@ -28,7 +28,8 @@ pub use journey::{
     JOURNEY_VIEW, LogState, Moments, Shown, Step, Steps, Subject, Why,
 };
 pub use kit::{
-    ApplyError, Behind, Cause, Page, Projection, Revealed, Rows, Shows, Tables, ViewError,
+    Answer, AnswerError, ApplyError, Behind, Cause, Page, Projection, Revealed, Rows, Shape, Sheet, Shows,
+    Tables, ViewError,
     moment::{self, KnownAt},
     read_tally,
     view::{Description, Registry},

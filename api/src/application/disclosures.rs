@@ -10,8 +10,7 @@ use domain::{
     ContactId, Kind, Position, Role, StreamId,
     disclosure::{Manner, Purpose},
 };
-use projections::{Description, Shows};
-use serde_json::Value;
+use projections::{Answer, Description, Shows};
 use uuid::Uuid;
 
 use super::{caller::Caller, error::Error, rapport::Rapport};
@@ -33,7 +32,7 @@ pub struct Showing<'a> {
     /// How many rows.
     pub rows: u64,
     /// Who, where the question cannot be asked again.
-    pub shown: Vec<Uuid>,
+    pub shown: Vec<ContactId>,
 }
 
 /// The manner and purpose of a reader, as they have said.
@@ -67,13 +66,11 @@ pub fn of_view<'a>(
     view: &'a Description,
     query: &str,
     position: Position,
-    answer: &str,
-) -> Option<Showing<'a>> {
+    answer: &Answer,
+) -> Result<Option<Showing<'a>>, Error> {
     if view.shows == Shows::Cells {
-        return None;
+        return Ok(None);
     }
-    let answer: Value = serde_json::from_str(answer).unwrap_or_default();
-    let rows = answer["rows"].as_array();
     // Parsed as the view parses it: however a name is written, it is the same parameter.
     let pairs: Vec<(String, String)> = serde_html_form::from_str(query).unwrap_or_default();
     let (open, personal): (Vec<_>, Vec<_>) = pairs
@@ -81,25 +78,20 @@ pub fn of_view<'a>(
         .filter(|(name, _)| name != "after")
         .partition(|(name, _)| !view.personal_parameters.contains(&name.as_str()));
     let query = serde_html_form::to_string(&open).unwrap_or_default();
-    let mut shown = Vec::new();
-    if !personal.is_empty() {
-        let ids = rows.into_iter().flatten().chain([&answer]).filter_map(|row| row["id"].as_str());
-        shown = ids.filter_map(|id| Uuid::parse_str(id).ok()).take(NAMED).collect();
-    }
-    let rows = rows.map_or(1, |rows| rows.len() as u64);
-    Some(Showing { view: view.name, query, position, rows, shown })
+    let mut shown = if personal.is_empty() { Vec::new() } else { answer.contacts()? };
+    shown.truncate(NAMED);
+    Ok(Some(Showing { view: view.name, query, position, rows: answer.count()?, shown }))
 }
 
 /// The contacts whom one thing concerns, where a question is about one that is no contact itself: its answer tells
 /// of them without their ids.
-async fn concerned(rapport: &Rapport, query: &str) -> Result<Vec<Uuid>, Error> {
+async fn concerned(rapport: &Rapport, query: &str) -> Result<Vec<ContactId>, Error> {
     let pairs: Vec<(String, String)> = serde_html_form::from_str(query).unwrap_or_default();
     let about = pairs.iter().find(|(name, _)| name == "stream");
     let about = about.and_then(|(_, stream)| stream.parse::<StreamId>().ok());
     let Some(stream) = about.filter(|stream| stream.kind != Kind::Contact) else { return Ok(Vec::new()) };
     let events = rapport.store.read_stream(stream, 0, EVENTS_OF_ONE).await;
-    let mut shown: Vec<Uuid> =
-        events?.into_iter().flat_map(|event| event.subjects).map(|contact| contact.0).collect();
+    let mut shown: Vec<ContactId> = events?.into_iter().flat_map(|event| event.subjects).collect();
     shown.sort_unstable();
     shown.dedup();
     shown.truncate(NAMED);
@@ -134,7 +126,7 @@ pub async fn record(
         query: query.map(Line::try_from).transpose().map_err(Malformed::at("record.query"))?,
         size,
         rows,
-        shown: shown.into_iter().map(ContactId).collect(),
+        shown,
     };
     let sender = Sender { by: caller.actor(), role: caller.role, system: true };
     rapport.commands.carry_out::<Disclosure>(Request::new(draw(), command, sender)).await?;

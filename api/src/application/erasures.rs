@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::{ContactId, EventId, Forgotten, Kind, Position, Recorded, Role, StreamId};
 use projections::Left;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{caller::Caller, error::Error, rapport::Rapport};
@@ -19,42 +19,42 @@ const LOOKS_MAX: usize = 40;
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What is left of somebody who was erased.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Certificate {
     /// Who was erased.
-    contact: ContactId,
+    pub contact: ContactId,
     /// Whether nothing is left in any file of the data folder.
-    complete: bool,
+    pub complete: bool,
     /// What is still to be done, in sentences.
-    still_to_do: Vec<String>,
+    pub still_to_do: Vec<String>,
     /// The event of the erasure.
-    event: EventId,
+    pub event: EventId,
     /// Its place in the log.
-    position: Position,
+    pub position: Position,
     /// Its fields: the ground.
-    fields: Value,
+    pub fields: Value,
     /// Who erased.
-    by: String,
+    pub by: String,
     /// When.
-    erased_at: chrono::DateTime<chrono::Utc>,
+    pub erased_at: chrono::DateTime<chrono::Utc>,
     /// The keys.
-    keys: KeysLeft,
+    pub keys: KeysLeft,
     /// The views.
     #[serde(flatten)]
-    left: Left,
+    pub left: Left,
 }
 
 /// How it stands with the keys.
-#[derive(Debug, Serialize, JsonSchema)]
-struct KeysLeft {
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct KeysLeft {
     /// How many keys of the contact still open something.
-    living: u64,
+    pub living: u64,
     /// In which epoch they were destroyed.
-    destroyed_in: Option<u32>,
+    pub destroyed_in: Option<u32>,
     /// The epochs whose keys exist in the data folder.
-    epochs: Vec<u32>,
+    pub epochs: Vec<u32>,
     /// Whether a copy of the keys that was made before the erasure is useless without a copy of an epoch key.
-    older_copies_are_useless: bool,
+    pub older_copies_are_useless: bool,
 }
 
 /// Looks into every file and says what it found.

@@ -4,7 +4,7 @@
 use commands::{CommandError, Malformed};
 use domain::{ReadError, Role};
 use ledger::LedgerError;
-use projections::{AskError, ViewError};
+use projections::{AnswerError, AskError, ViewError};
 
 use super::tokens::TokenError;
 
@@ -42,6 +42,9 @@ pub enum Error {
     /// A question was not answered.
     #[error(transparent)]
     Ask(#[from] AskError),
+    /// An answer cannot be written as it is wanted.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
     /// A token was not granted or revoked.
     #[error(transparent)]
     Token(#[from] TokenError),

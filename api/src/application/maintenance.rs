@@ -60,7 +60,7 @@ impl BackupFolders {
 }
 
 /// What a check came to.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// Whether every view is as the log says.
     pub sound: bool,

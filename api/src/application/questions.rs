@@ -1,9 +1,12 @@
 //! Asking views: who may ask which, the parameters that every view understands, and recording whom the answer shows.
 
-use domain::Position;
+use domain::{Kind, Position, Role};
 use projections::{
-    Answered, CellReasons, Description, JOURNEY_READERS, JOURNEY_VIEW, Page, Question, moment,
+    Answered, CellReasons, Description, JOURNEY_READERS, JOURNEY_VIEW, Page, Phase, Question, Shows, moment,
 };
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{
     caller::Caller,
@@ -16,6 +19,70 @@ use super::{
 const QUERY_LIMIT: usize = 8 * 1024;
 /// The parameters that every view understands; `group` names a cell.
 const COMMON: [&str; 6] = ["after", "as_of", "known_at", "cursor", "limit", "group"];
+
+/// The views that the caller may ask.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Listing {
+    /// Where the log ends.
+    pub head: Position,
+    /// View by view.
+    pub views: Vec<Listed>,
+    /// The schemas to which those of the views refer.
+    #[serde(rename = "$defs")]
+    pub definitions: Map<String, Value>,
+}
+
+/// A view that the caller may ask, and how it is getting on.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// Its question.
+    pub question: String,
+    /// Its version.
+    pub version: u32,
+    /// How far the log has been folded into it.
+    pub position: Position,
+    /// How far that is from the end of the log.
+    pub lag: u64,
+    /// Whether it moves on.
+    pub phase: Phase,
+    /// How far a rebuild beside it has come, while there is one.
+    pub rebuilding: Option<Position>,
+    /// The kinds that it folds.
+    pub kinds: Vec<Kind>,
+    /// Who may ask.
+    pub readers: Vec<Role>,
+    /// What its rows are.
+    pub shows: Shows,
+    /// The schema of its parameters.
+    pub query: Schema,
+    /// The schema of its answer.
+    pub schema: Schema,
+}
+
+/// The views that the caller may ask.
+pub fn list(rapport: &Rapport, caller: &Caller) -> Listing {
+    let head = rapport.views.head();
+    let mut generator = SchemaGenerator::default();
+    let asked = rapport.views.statuses().into_iter().filter(|(view, _)| view.readers.contains(&caller.role));
+    let views = asked.map(|(view, status)| Listed {
+        name: view.name.to_owned(),
+        question: view.question.to_owned(),
+        version: view.version,
+        position: status.position,
+        lag: head.0.saturating_sub(status.position.0),
+        phase: status.phase,
+        rebuilding: status.rebuilding,
+        kinds: view.kinds.to_vec(),
+        readers: view.readers.to_vec(),
+        shows: view.shows,
+        query: view.query_schema(&mut generator),
+        schema: view.view_schema(&mut generator),
+    });
+    let views = views.collect();
+    Listing { head, views, definitions: generator.take_definitions(true) }
+}
 
 /// The view of a name, for those who may ask it.
 pub fn view(rapport: &Rapport, caller: &Caller, name: &str) -> Result<Description, Error> {
@@ -40,7 +107,7 @@ pub async fn answer(
     }
     let answered = rapport.views.ask(question).await?;
     if intent.is_recorded(caller)
-        && let Some(showing) = disclosures::of_view(view, query, answered.position, &answered.json)
+        && let Some(showing) = disclosures::of_view(view, query, answered.position, &answered.answer)?
     {
         disclosures::record(rapport, caller, intent, showing).await?;
     }
@@ -63,7 +130,7 @@ pub async fn why_cell(
     if intent.is_recorded(caller) {
         let positions: Vec<String> =
             reasons.rows.iter().map(|reason| reason.event.row.position.to_string()).collect();
-        let shown = reasons.concerned.iter().map(|contact| contact.0).collect();
+        let shown = reasons.concerned.clone();
         let query = format!("at={}", positions.join(","));
         let showing = Showing { view: JOURNEY_VIEW, query, position, rows: positions.len() as u64, shown };
         disclosures::record(rapport, caller, intent, showing).await?;

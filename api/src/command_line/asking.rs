@@ -1,8 +1,9 @@
 //! Asking views and histories through a client, from the command line.
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use axum::http::Method;
 use domain::StreamId;
+use projections::Projection;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -23,11 +24,26 @@ pub(super) async fn open(shared: &Shared) -> anyhow::Result<Client> {
     Ok(client)
 }
 
-/// Asks a view; the parameters travel in the body, since they may be personal.
-pub(super) async fn ask(client: &Client, view: &str, pairs: &[(String, String)]) -> anyhow::Result<Value> {
+/// Asks a view by its name and gives the answer as JSON; the parameters travel in the body, since they may be personal.
+pub(super) async fn ask(client: &Client, view: &str, pairs: &[(String, String)]) -> anyhow::Result<String> {
     let body = serde_html_form::to_string(pairs)?;
     let answer = client.fetch(Method::POST, &view_path(view)?, "application/json", body.into_bytes()).await?;
-    Ok(serde_json::from_str(&answer.text)?)
+    Ok(answer.text)
+}
+
+/// Asks a view whose answers are there whatever is asked.
+pub(super) async fn ask_list<P: Projection>(
+    client: &Client,
+    pairs: &[(String, String)],
+) -> anyhow::Result<P::View> {
+    let answer = client.ask::<P>(pairs).await?;
+    answer.with_context(|| format!("the server has no view `{}`", P::NAME))
+}
+
+/// JSON as people read it.
+pub(super) fn pretty(json: &str) -> anyhow::Result<String> {
+    let value: Value = serde_json::from_str(json)?;
+    Ok(format!("{}\n", serde_json::to_string_pretty(&value)?))
 }
 
 /// The path of a view.

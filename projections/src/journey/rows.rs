@@ -3,39 +3,29 @@
 use std::collections::HashMap;
 
 use domain::{Position, StreamId};
-use serde::Deserialize;
 
 use super::{
     reading::LOOKED_THROUGH,
     subject::{Subject, is_of_many},
 };
 use crate::{
-    kit::{Page, Projection as _, deadline::Deadline},
-    questions::history::{History, HistoryRow},
+    kit::{Page, deadline::Deadline},
+    questions::history::{History, HistoryRow, View},
     runtime::{
-        question::{AskError, Question, ask_tables},
+        question::{AskError, Question},
         views::Views,
     },
 };
 
-/// What is read of an answer of the view of history.
-#[derive(Deserialize)]
-pub(super) struct FoundRows {
-    pub(super) rows: Vec<HistoryRow>,
-    pub(super) next: Option<String>,
-}
-
 pub(super) fn history_of(subject: Subject, page: Page) -> Question {
     let Subject { thing: _, as_of, known_at } = subject;
-    let (view, query) = (History::NAME.to_owned(), subject.query());
-    Question { view, query, page, as_of, known_at, ..Question::default() }
+    Question { query: subject.query(), page, as_of, known_at, ..Question::default() }
 }
 
 impl Views {
     /// Rows of the view of history.
-    pub(super) async fn rows(&self, question: Question, deadline: &Deadline) -> Result<FoundRows, AskError> {
-        let answered = self.ask_within(question, ask_tables, deadline.clone()).await?;
-        serde_json::from_str(&answered.json).map_err(|error| AskError::Stopped(error.to_string()))
+    pub(super) async fn rows(&self, question: Question, deadline: &Deadline) -> Result<View, AskError> {
+        self.view_within::<History>(question, deadline.clone()).await
     }
 
     /// The rows of some positions, in their order, as they are known now.
@@ -48,11 +38,9 @@ impl Views {
         for some in positions.chunks(Page::MOST) {
             let listed = some.iter().map(Position::to_string).collect::<Vec<_>>().join(",");
             let page = Page::from(Page::MOST, None::<&u64>);
-            let view = History::NAME.to_owned();
             // What the log has said already, the view may be about to see.
             let after = some.iter().max().copied();
-            let question =
-                Question { view, query: format!("at={listed}"), page, after, ..Question::default() };
+            let question = Question { query: format!("at={listed}"), page, after, ..Question::default() };
             rows.extend(self.rows(question, deadline).await?.rows);
         }
         Ok(rows)

@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     names::Names,
     reading::{LogState, Reader, fold, on_a_thread},
-    rows::{FoundRows, history_of},
+    rows::history_of,
     shown::{FieldValue, Shown, Step},
     subject::Subject,
 };
 use crate::{
     kit::{Page, Projection as _},
-    questions::history::History,
+    questions::history::{History, View},
     runtime::{question::AskError, views::Views},
 };
 
@@ -50,7 +50,7 @@ impl Views {
         let horizon = self.shared.horizon(subject).await?;
         let later = page.is_later();
         let deadline = self.begin(History::NAME, after).await?;
-        let FoundRows { rows, next } = self.rows(history_of(subject, page), &deadline).await?;
+        let View { rows, next } = self.rows(history_of(subject, page), &deadline).await?;
         let earlier = if later { self.earlier(subject, &rows, &deadline).await? } else { HashMap::new() };
         let reader = Reader::new(&self.shared, &deadline);
         on_a_thread(move || {

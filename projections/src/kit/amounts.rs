@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{Currency, Money};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A sum per currency, written as a list of amounts in the order of their codes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,16 @@ impl Amounts {
 impl Serialize for Amounts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().map(|(currency, minor)| Money::new(*minor, *currency)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Amounts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut sums = Self::default();
+        for amount in Vec::<Money>::deserialize(deserializer)? {
+            sums.add(amount.minor, amount.currency);
+        }
+        Ok(sums)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use domain::{Kind, Recorded, Role, StreamId};
 use schemars::JsonSchema;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::kit::{
+    answer::Shape,
     error::{ApplyError, ViewError},
     page::Page,
     tables::Tables,
@@ -34,8 +35,9 @@ pub trait Projection: Send + Sync + 'static {
     const INDEXES: &'static str;
     /// What can be asked: a flat struct of the query's parameters.
     type Query: DeserializeOwned + JsonSchema + Send;
-    /// What is answered; its member `rows`, where there is one, is what CSV shows.
-    type View: Serialize + JsonSchema;
+    /// What is answered; its member `rows`, where there is one, is what CSV shows. It is read as well as written:
+    /// whoever asks over HTTP gets it in this type again.
+    type View: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static;
 
     /// Folds one event into the tables. The same events in the same order make the same tables: no clock, no
     /// drawn ids, nothing but the event and the tables.
@@ -43,6 +45,12 @@ pub trait Projection: Send + Sync + 'static {
 
     /// Answers a question from the tables; `None` where what is asked about does not exist.
     fn view(tables: &Tables, query: Self::Query, page: &Page) -> Result<Option<Self::View>, ViewError>;
+
+    /// The type of an answer, which says the columns of its table. Only a view that answers in several ways (an untagged
+    /// enum) has to say which of them this is.
+    fn shape(_view: &Self::View) -> Shape {
+        Shape::of::<Self::View>()
+    }
 
     /// The things behind a cell of the answer: those counted in the row whose `group` is given, or in all rows;
     /// `None` where the view cannot say.
@@ -79,7 +87,7 @@ pub struct Cause {
 }
 
 /// What the rows of a view are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Shows {
     /// Rows about single people: names, addresses, journeys.

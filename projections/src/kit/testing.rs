@@ -15,6 +15,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::kit::{
+    answer::Answer,
     error::ViewError,
     page::Page,
     projection::{Behind, Projection},
@@ -54,6 +55,20 @@ pub(crate) fn given<P: Projection>() -> Story {
 /// The id of the event at a position.
 pub(crate) fn event_id(position: u64) -> EventId {
     EventId(Uuid::from_u128(0xE000_0000 + u128::from(position)))
+}
+
+/// An answer as JSON, after looking whether its rows fit into the columns of its table, and whether whoever is sent
+/// it gets it back in its type.
+#[track_caller]
+pub(crate) fn sound(view: &AnyView, answer: &Answer) -> Value {
+    let name = view.description.name;
+    let nothing: [String; 0] = [];
+    assert_eq!(answer.without_a_column(), nothing, "{name}: rows have members without a column");
+    answer.sheet().unwrap();
+    let json = answer.to_json().unwrap();
+    let read = view.description.read(&json).unwrap();
+    assert_eq!(read.to_json().unwrap(), json, "{name}");
+    serde_json::from_str(&json).unwrap()
 }
 
 impl Story {
@@ -111,7 +126,7 @@ impl Story {
     #[allow(clippy::return_self_not_must_use, reason = "a sentence may end here")]
     pub(crate) fn then(self, query: &str, check: impl FnOnce(Value)) -> Self {
         match (self.view.view)(&self.tables, query, &Page::default()) {
-            Ok(Some(json)) => check(serde_json::from_str(&json).unwrap()),
+            Ok(Some(answer)) => check(sound(&self.view, &answer)),
             other => panic!("expected an answer, got {other:?}"),
         }
         self

@@ -6,6 +6,7 @@ use domain::{Kind, KindSet, Recorded, Role};
 use schemars::{Schema, SchemaGenerator};
 
 use crate::kit::{
+    answer::{Answer, AnswerError},
     error::{ApplyError, ViewError},
     page::Page,
     persons,
@@ -32,6 +33,7 @@ pub struct Description {
     pub kinds: &'static [Kind],
     query: fn(&mut SchemaGenerator) -> Schema,
     view: fn(&mut SchemaGenerator) -> Schema,
+    read: fn(&str) -> Result<Answer, AnswerError>,
 }
 
 impl Description {
@@ -43,6 +45,11 @@ impl Description {
     /// The JSON schema of the answer.
     pub fn view_schema(&self, generator: &mut SchemaGenerator) -> Schema {
         (self.view)(generator)
+    }
+
+    /// An answer of this view that was given elsewhere as JSON.
+    pub fn read(&self, json: &str) -> Result<Answer, AnswerError> {
+        (self.read)(json)
     }
 }
 
@@ -59,8 +66,7 @@ pub(crate) struct AnyView {
     pub(crate) tables: &'static str,
     pub(crate) indexes: &'static str,
     pub(crate) apply: fn(&Tables, &Recorded) -> Result<(), ApplyError>,
-    /// The answer as JSON text, in the order in which the type declares its members.
-    pub(crate) view: fn(&Tables, &str, &Page) -> Result<Option<String>, ViewError>,
+    pub(crate) view: fn(&Tables, &str, &Page) -> Result<Option<Answer>, ViewError>,
     pub(crate) behind: FindBehind,
 }
 
@@ -77,17 +83,14 @@ impl AnyView {
                 kinds: P::KINDS,
                 query: |generator| generator.subschema_for::<P::Query>(),
                 view: |generator| generator.subschema_for::<P::View>(),
+                read: Answer::read::<P>,
             },
             wanted: KindSet::of(P::KINDS),
             read: KindSet::of(P::KINDS).union(KindSet::of(persons::KINDS)),
             tables: P::TABLES,
             indexes: P::INDEXES,
             apply: P::apply,
-            view: |tables, query, page| {
-                let view = P::view(tables, read_query(query)?, page)?;
-                let json = view.map(|view| serde_json::to_string(&view)).transpose();
-                json.map_err(|error| ViewError::Query { field: None, message: error.to_string() })
-            },
+            view: |tables, query, page| Ok(P::view(tables, read_query(query)?, page)?.map(Answer::of::<P>)),
             behind: |tables, query, group, page| P::behind(tables, read_query(query)?, group, page),
         }
     }

@@ -14,33 +14,27 @@ use domain::{
 };
 use rusqlite::params;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::kit::{
-    ApplyError, Page, Projection, Shows, Tables, ViewError, column::word, search::search_of_names,
+    ApplyError, Page, Projection, Shape, Shows, Tables, ViewError, column::word, search::search_of_names,
 };
-use card::Card;
+pub use card::Card;
 pub use query::Query;
-use search::FoundRow;
+use search::Found;
 
 /// The projection.
 pub struct Contacts;
 
 /// One contact, or a page of those found, in the order in which they were registered.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum View {
     /// Everything known of one person.
     Card(Box<Card>),
     /// Those found.
-    Found {
-        /// One row a person.
-        rows: Vec<FoundRow>,
-        /// The cursor of the next page.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        next: Option<String>,
-    },
+    Found(Found),
 }
 
 impl Projection for Contacts {
@@ -165,7 +159,7 @@ impl Projection for Contacts {
         match id {
             None => {
                 let (rows, next) = search::find(tables, &query, page)?;
-                Ok(Some(View::Found { rows, next }))
+                Ok(Some(View::Found(Found { rows, next })))
             }
             Some(id) => {
                 let texts = [name, email, platform, identity, tag];
@@ -174,6 +168,13 @@ impl Projection for Contacts {
                 }
                 Ok(card::card(tables, *id)?.map(|card| View::Card(Box::new(card))))
             }
+        }
+    }
+
+    fn shape(view: &View) -> Shape {
+        match view {
+            View::Card(_) => Shape::of::<Card>(),
+            View::Found(_) => Shape::of::<Found>(),
         }
     }
 }

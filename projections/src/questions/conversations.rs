@@ -11,20 +11,20 @@ mod thread;
 
 use domain::{Event, Kind, Recorded, Role};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::kit::{ApplyError, Page, Projection, Shows, Tables, ViewError};
+use crate::kit::{ApplyError, Page, Projection, Shape, Shows, Tables, ViewError};
 use fold::{apply, read};
 use list::List;
 pub use query::Query;
 use row::row;
-use thread::Thread;
+pub use thread::{MessageRow, Thread};
 
 /// The projection.
 pub struct Conversations;
 
 /// What is answered.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum View {
     /// Conversations, longest waiting first.
@@ -85,5 +85,12 @@ impl Projection for Conversations {
             return Ok(thread.map(|thread| View::Thread(Box::new(thread))));
         }
         List::read(tables, &query, page).map(|list| Some(View::List(list)))
+    }
+
+    fn shape(view: &View) -> Shape {
+        match view {
+            View::List(_) => Shape::of::<List>(),
+            View::Thread(_) => Shape::of::<Thread>(),
+        }
     }
 }

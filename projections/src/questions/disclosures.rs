@@ -33,40 +33,40 @@ pub struct Query {
 }
 
 /// A page of disclosures, the newest first.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct View {
     /// One row a disclosure.
-    rows: Vec<DisclosureRow>,
+    pub rows: Vec<DisclosureRow>,
     /// The cursor of the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
+    pub next: Option<String>,
 }
 
 /// One time that people were shown.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DisclosureRow {
     /// Its place in the log.
-    position: u64,
+    pub position: u64,
     /// When.
-    at: DateTime<Utc>,
+    pub at: DateTime<Utc>,
     /// To whom.
-    reader: String,
+    pub reader: String,
     /// What their token allowed.
-    role: Role,
+    pub role: Role,
     /// What for.
-    purpose: Purpose,
+    pub purpose: Purpose,
     /// How.
-    manner: Manner,
+    pub manner: Manner,
     /// What was asked.
-    view: String,
+    pub view: String,
     /// With which parameters, without those that are personal.
-    query: String,
+    pub query: String,
     /// How many events the log held: ask again with `known_at=` this.
-    size: u64,
+    pub size: u64,
     /// How many rows were shown.
-    rows: u64,
+    pub rows: u64,
     /// Whether the question named nobody.
-    listed: bool,
+    pub listed: bool,
 }
 
 impl Projection for Disclosures {

@@ -37,7 +37,7 @@ pub struct Query {
 }
 
 /// Pairs that may be one.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct View {
     /// One row a pair.
     rows: Vec<Pair>,

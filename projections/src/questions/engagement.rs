@@ -17,9 +17,9 @@ mod tests;
 
 use domain::{Event, Kind, Recorded, Role};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::kit::{ApplyError, Page, Projection, Shows, Tables, ViewError};
+use crate::kit::{ApplyError, Page, Projection, Shape, Shows, Tables, ViewError};
 use fold::{apply_enrolment, apply_gathering, apply_program, day};
 use one_gathering::OneGathering;
 pub use query::Query;
@@ -29,7 +29,7 @@ use report::{Report, report};
 pub struct Engagement;
 
 /// What is answered.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum View {
     /// Counts over a period.
@@ -92,6 +92,13 @@ impl Projection for Engagement {
                 Ok(one.map(|one| View::Gathering(Box::new(one))))
             }
             None => report(tables, &query, page).map(|report| Some(View::Report(Box::new(report)))),
+        }
+    }
+
+    fn shape(view: &View) -> Shape {
+        match view {
+            View::Report(_) => Shape::of::<Report>(),
+            View::Gathering(_) => Shape::of::<OneGathering>(),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    ErasureGround, Event, Kind, Recorded, Role,
+    ContactId, ErasureGround, Event, Kind, Recorded, Role,
     contact::{ContactEvent, LawfulBasis},
     conversation::ConversationEvent,
 };
@@ -30,9 +30,10 @@ pub struct Query {
     contact: Option<Uuid>,
 }
 
+/// What was erased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Of {
+pub enum Of {
     /// Everything personal of a contact.
     Contact,
     /// The text of one message.
@@ -40,38 +41,38 @@ enum Of {
 }
 
 /// Erasures, in the order in which they were recorded.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct View {
     /// One row an erasure.
-    rows: Vec<ErasureRow>,
+    pub rows: Vec<ErasureRow>,
     /// The cursor of the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
+    pub next: Option<String>,
 }
 
 /// One erasure.
-#[derive(Debug, Serialize, JsonSchema)]
-struct ErasureRow {
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ErasureRow {
     /// Its place in the log.
-    position: i64,
+    pub position: i64,
     /// Its event.
-    event: Uuid,
+    pub event: Uuid,
     /// What was erased.
-    of: Of,
+    pub of: Of,
     /// Of whom.
-    contact: Uuid,
+    pub contact: ContactId,
     /// The message whose text it was.
-    message: Option<Uuid>,
+    pub message: Option<Uuid>,
     /// Why.
-    ground: ErasureGround,
+    pub ground: ErasureGround,
     /// Who erased it.
-    by: String,
+    pub by: String,
     /// When.
-    erased_at: DateTime<Utc>,
+    pub erased_at: DateTime<Utc>,
     /// When they were readmitted, to be known as somebody new.
-    readmitted_at: Option<DateTime<Utc>>,
+    pub readmitted_at: Option<DateTime<Utc>>,
     /// On what ground.
-    readmitted_on: Option<LawfulBasis>,
+    pub readmitted_on: Option<LawfulBasis>,
 }
 
 impl Projection for Erasures {
@@ -121,7 +122,7 @@ impl Projection for Erasures {
                 position: row.get(0)?,
                 event: row.get(1)?,
                 of: read_word(row, 2)?,
-                contact: row.get(3)?,
+                contact: ContactId(row.get(3)?),
                 message: row.get(4)?,
                 ground: read_word(row, 5)?,
                 by: row.get(6)?,

@@ -18,8 +18,9 @@ use domain::{Event, Kind, Recorded, Role, fund::FundEvent, setting::SettingEvent
 use rusqlite::params;
 use uuid::Uuid;
 
-use crate::kit::{ApplyError, Behind, Page, Projection, Shows, Tables, ViewError};
+use crate::kit::{ApplyError, Behind, Page, Projection, Shape, Shows, Tables, ViewError};
 pub use answer::View;
+use answer::{Listed, LostDonor, NamedCell, Rollups, TwoYears};
 pub use query::Query;
 use query::{Show, check};
 
@@ -86,6 +87,15 @@ impl Projection for Giving {
             Show::Rollups => rollups::view(tables, &query, page)?,
         };
         Ok(Some(view))
+    }
+
+    fn shape(view: &View) -> Shape {
+        match view {
+            View::Cells(_) => Shape::of::<Listed<NamedCell>>(),
+            View::Retention(_) => Shape::of::<Listed<TwoYears>>(),
+            View::Lost(_) => Shape::of::<Listed<LostDonor>>(),
+            View::Rollups(_) => Shape::of::<Listed<Rollups>>(),
+        }
     }
 
     fn behind(

@@ -66,13 +66,13 @@ enum Order {
 }
 
 /// A page of history, in the order in which it was recorded.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct View {
     /// One row an event.
-    rows: Vec<HistoryRow>,
+    pub rows: Vec<HistoryRow>,
     /// The cursor of the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
+    pub next: Option<String>,
 }
 
 /// One event with its envelope.

@@ -10,8 +10,9 @@ mod tests;
 
 use domain::{Event, Kind, Recorded, Role};
 
-use crate::kit::{ApplyError, Behind, Page, Projection, Shows, Tables, ViewError};
+use crate::kit::{ApplyError, Behind, Page, Projection, Shape, Shows, Tables, ViewError};
 pub use answer::View;
+use answer::{LeadRow, Listed, NamedCell};
 use fold::{after, apply_member, change};
 pub use query::Query;
 
@@ -54,6 +55,13 @@ impl Projection for Leads {
 
     fn view(tables: &Tables, query: Query, page: &Page) -> Result<Option<View>, ViewError> {
         answer::view(tables, &query, page).map(Some)
+    }
+
+    fn shape(view: &View) -> Shape {
+        match view {
+            View::Cells(_) => Shape::of::<Listed<NamedCell>>(),
+            View::Leads(_) => Shape::of::<Listed<LeadRow>>(),
+        }
     }
 
     fn behind(

@@ -11,8 +11,9 @@ mod tests;
 use domain::{Event, Kind, Recorded, Role, member::MemberEvent};
 use rusqlite::params;
 
-use crate::kit::{ApplyError, Behind, Page, Projection, Shows, Tables, ViewError};
+use crate::kit::{ApplyError, Behind, Page, Projection, Shape, Shows, Tables, ViewError};
 pub use answer::View;
+use answer::{DealRow, Listed, NamedCell};
 use fold::{after, change};
 pub use query::Query;
 
@@ -74,6 +75,13 @@ impl Projection for Pipeline {
 
     fn view(tables: &Tables, query: Query, page: &Page) -> Result<Option<View>, ViewError> {
         answer::view(tables, &query, page).map(Some)
+    }
+
+    fn shape(view: &View) -> Shape {
+        match view {
+            View::Cells(_) => Shape::of::<Listed<NamedCell>>(),
+            View::Deals(_) => Shape::of::<Listed<DealRow>>(),
+        }
     }
 
     fn behind(

@@ -5,6 +5,8 @@ use std::{path::Path, sync::Arc};
 
 use domain::Position;
 use rusqlite::{Connection, OpenFlags, Row, types::Value};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     kit::{Tables, deadline::Deadline},
@@ -27,7 +29,7 @@ const SEEN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 const REPORTED: usize = 20;
 
 /// What a check of one view came to.
-#[derive(Clone, Debug, serde::Serialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Checked {
     /// The view.
     pub view: String,
@@ -42,7 +44,7 @@ pub struct Checked {
 }
 
 /// A row that is not as the log says.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     /// The table.
     pub table: String,

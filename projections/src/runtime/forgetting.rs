@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::{ContactId, Position};
 use rusqlite::{Connection, OpenFlags};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     kit::personal::{count, is_personal},
@@ -20,10 +20,10 @@ use crate::{
 };
 
 /// What is left of a contact in the files of one view: counted, not claimed.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LeftInView {
     /// The view.
-    pub view: &'static str,
+    pub view: String,
     /// How far it has come.
     pub position: Position,
     /// Whether it has carried out the erasure in every file of its own.
@@ -39,7 +39,7 @@ pub struct LeftInView {
 }
 
 /// What is left of a contact in all files of all views.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Left {
     /// In each view that holds anything personal.
     pub views: Vec<LeftInView>,
@@ -89,7 +89,7 @@ fn look(shared: &Shared, contact: ContactId, erased_at: Position) -> Result<Left
         }
         let (snapshots, left_in_snapshots) = snapshot::count(&shared.folder, &served.view, contact)?;
         views.push(LeftInView {
-            view: served.view.description.name,
+            view: served.view.description.name.to_owned(),
             position,
             carried_out: has_seen && is_built && !emptying,
             rows,

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use domain::{Position, ReadError};
 
 use crate::{
-    kit::{Page, Tables, ViewError, moment::KnownAt, view::AnyView},
+    kit::{Answer, Page, Tables, ViewError, moment::KnownAt, view::AnyView},
     runtime::view_file::{FileError, read_progress},
 };
 
@@ -30,10 +30,10 @@ pub struct Question {
 }
 
 /// An answer.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Answered {
-    /// The answer as JSON.
-    pub json: String,
+    /// What the view says.
+    pub answer: Answer,
     /// How far the log had been folded into what was asked.
     pub position: Position,
     /// The view's version.
@@ -130,8 +130,8 @@ pub(crate) fn ask_tables(
 ) -> Result<Answered, AskError> {
     let transaction = tables.connection().unchecked_transaction().map_err(ViewError::from)?;
     let position = read_progress(&transaction).map_err(ViewError::from)?.position.max(at_least);
-    let json = (view.view)(tables, &question.query, &question.page)?;
+    let answer = (view.view)(tables, &question.query, &question.page)?;
     transaction.finish().map_err(ViewError::from)?;
-    let json = json.ok_or(AskError::NotFound)?;
-    Ok(Answered { json, position, version: view.description.version, steps: tables.steps() })
+    let answer = answer.ok_or(AskError::NotFound)?;
+    Ok(Answered { answer, position, version: view.description.version, steps: tables.steps() })
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use domain::{Keyring, Position};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::{
@@ -57,7 +57,7 @@ pub struct Status {
 }
 
 /// Whether a view moves on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// There is nothing to serve yet.

@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     kit::{
+        Projection,
         deadline::Deadline,
         moment,
         view::{Catalogue, Description},
@@ -144,6 +145,23 @@ impl Views {
     pub async fn ask(&self, question: Question) -> Result<Answered, AskError> {
         let deadline = self.begin(&question.view, question.after).await?;
         self.ask_within(question, ask_tables, deadline).await
+    }
+
+    /// Answers a question to a view whose type is known, in that type.
+    pub async fn view_of<P: Projection>(&self, question: Question) -> Result<P::View, AskError> {
+        let deadline = self.begin(P::NAME, question.after).await?;
+        self.view_within::<P>(question, deadline).await
+    }
+
+    /// The same before a deadline, waiting included.
+    pub(crate) async fn view_within<P: Projection>(
+        &self,
+        question: Question,
+        deadline: Deadline,
+    ) -> Result<P::View, AskError> {
+        let question = Question { view: P::NAME.to_owned(), ..question };
+        let answered = self.ask_within(question, ask_tables, deadline).await?;
+        answered.answer.into_view::<P>().ok_or_else(|| AskError::UnknownView(P::NAME.to_owned()))
     }
 
     /// Waits until the log can be read as far as a position, and then until a view has seen that.

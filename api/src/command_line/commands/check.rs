@@ -3,9 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Value, json};
+use projections::{Checked, Difference};
+use serde_json::json;
 
-use crate::command_line::{long_work::carry_out, shared::Shared, terminal::say};
+use crate::{
+    application::maintenance::Report,
+    command_line::{long_work::carry_out, shared::Shared, terminal::say},
+};
 
 /// Fold views anew and compare them row by row; exit status 1 where anything differs.
 #[derive(Args)]
@@ -18,26 +22,25 @@ pub(crate) struct Check {
 impl Check {
     pub(crate) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
         let last = carry_out(shared, "/admin/check", "checking", &json!({ "views": self.names })).await?;
-        for view in last["rows"].as_array().into_iter().flatten() {
-            say(&report(view))?;
+        let report: Report = serde_json::from_value(last)?;
+        for view in &report.rows {
+            say(&told(view))?;
         }
-        Ok(if last["sound"] == true { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if report.sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
-fn report(view: &Value) -> String {
-    let name = view["view"].as_str().unwrap_or_default();
+fn told(checked: &Checked) -> String {
+    let Checked { view, position, rows, differences, stopped } = checked;
     let mut text = String::new();
-    for difference in view["differences"].as_array().into_iter().flatten() {
-        let part = |name: &str| difference[name].as_str().unwrap_or_default();
-        text += &format!("{name}: table {}, row {}: {}\n", part("table"), part("row"), part("what"));
+    for Difference { table, row, what } in differences {
+        text += &format!("{view}: table {table}, row {row}: {what}\n");
     }
-    if let Some(stopped) = view["stopped"].as_str() {
-        text += &format!("{name}: {stopped}\n");
+    if let Some(stopped) = stopped {
+        text += &format!("{view}: {stopped}\n");
     }
     if text.is_empty() {
-        text =
-            format!("{name}: as the log says, {} rows through position {}\n", view["rows"], view["position"]);
+        text = format!("{view}: as the log says, {rows} rows through position {position}\n");
     }
     text
 }

@@ -6,12 +6,15 @@ use anyhow::bail;
 use axum::http::Method;
 use clap::Args;
 use domain::{Kind, StreamId};
-use serde_json::{Value, json};
+use projections::{
+    Sheet,
+    questions::disclosures::{self, DisclosureRow, View},
+};
 
 use crate::{
     client::Client,
     command_line::{
-        asking::{ask, open},
+        asking::{ask_list, open},
         rendering::table,
         shared::Shared,
         terminal::{bar, say},
@@ -45,17 +48,17 @@ impl Disclosures {
             Some(StreamId { kind: Kind::Contact, id }) => self.of(&client, &id.to_string()).await?,
             Some(other) => bail!("{other} is no contact: only people are seen by somebody"),
         };
-        let answer = json!({ "rows": rows });
+        let answer = View { rows, next: None };
         say(&if self.json {
             format!("{}\n", serde_json::to_string_pretty(&answer)?)
         } else {
-            table::text(&answer)
+            table::text(&Sheet::of(&answer)?)
         })?;
         Ok(ExitCode::SUCCESS)
     }
 
     /// Those in which a contact was named, and those lists that show it when they are asked again.
-    async fn of(&self, client: &Client, id: &str) -> anyhow::Result<Vec<Value>> {
+    async fn of(&self, client: &Client, id: &str) -> anyhow::Result<Vec<DisclosureRow>> {
         let (mut rows, _) = pages(client, &[("contact", id)], usize::MAX).await?;
         let (lists, more) = pages(client, &[("listed", "true")], self.limit as usize).await?;
         let bar = bar(lists.len() as u64, "asking again {bar:30} {pos}/{len}");
@@ -69,13 +72,17 @@ impl Disclosures {
         if more {
             say("There are older lists that were not asked again: raise --limit.\n")?;
         }
-        rows.sort_by_key(|row| std::cmp::Reverse(row["position"].as_u64()));
+        rows.sort_by_key(|row| std::cmp::Reverse(row.position));
         Ok(rows)
     }
 }
 
 /// Disclosures, the newest first, at most so many; whether there are more.
-async fn pages(client: &Client, asked: &[(&str, &str)], limit: usize) -> anyhow::Result<(Vec<Value>, bool)> {
+async fn pages(
+    client: &Client,
+    asked: &[(&str, &str)],
+    limit: usize,
+) -> anyhow::Result<(Vec<DisclosureRow>, bool)> {
     let mut rows = Vec::new();
     let mut cursor: Option<String> = None;
     loop {
@@ -83,9 +90,9 @@ async fn pages(client: &Client, asked: &[(&str, &str)], limit: usize) -> anyhow:
         pairs.extend(asked.iter().map(|(name, value)| (*name, (*value).to_owned())));
         pairs.extend(cursor.take().map(|cursor| ("cursor", cursor)));
         let pairs: Vec<_> = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let mut page = ask(client, "disclosures", &pairs).await?;
-        rows.extend(page["rows"].as_array_mut().map(std::mem::take).unwrap_or_default());
-        cursor = page["next"].as_str().map(str::to_owned);
+        let page = ask_list::<disclosures::Disclosures>(client, &pairs).await?;
+        rows.extend(page.rows);
+        cursor = page.next;
         if rows.len() >= limit || cursor.is_none() {
             let more = cursor.is_some() || rows.len() > limit;
             rows.truncate(limit);
@@ -95,15 +102,14 @@ async fn pages(client: &Client, asked: &[(&str, &str)], limit: usize) -> anyhow:
 }
 
 /// Whether the same question, asked as of the same size of the log, names the contact.
-async fn shows(client: &Client, disclosure: &Value, id: &str) -> anyhow::Result<bool> {
-    let text = |name: &str| disclosure[name].as_str().unwrap_or_default();
-    let (view, query) = (text("view"), text("query"));
+async fn shows(client: &Client, disclosure: &DisclosureRow, id: &str) -> anyhow::Result<bool> {
+    let (view, query) = (disclosure.view.as_str(), disclosure.query.as_str());
     if view == "events" {
         return events_show(client, disclosure, id).await;
     }
     let mut body = query.to_owned();
     if !query.split('&').any(|pair| pair.starts_with("known_at=")) {
-        body += &format!("&known_at={}", disclosure["size"]);
+        body += &format!("&known_at={}", disclosure.size);
     }
     let path = format!("/views/{view}");
     let answer = client.fetch(Method::POST, &path, "application/json", body.into_bytes()).await?;
@@ -111,13 +117,13 @@ async fn shows(client: &Client, disclosure: &Value, id: &str) -> anyhow::Result<
 }
 
 /// Whether a stretch of the log that was read holds an event about the contact.
-async fn events_show(client: &Client, disclosure: &Value, id: &str) -> anyhow::Result<bool> {
-    let query = disclosure["query"].as_str().unwrap_or_default();
+async fn events_show(client: &Client, disclosure: &DisclosureRow, id: &str) -> anyhow::Result<bool> {
+    let query = disclosure.query.as_str();
     let value = |name: &str| {
         query.split('&').find_map(|pair| pair.strip_prefix(name)).and_then(|value| value.parse::<u64>().ok())
     };
     let kind = query.split('&').find(|pair| pair.starts_with("kind="));
-    let through = disclosure["size"].as_u64().unwrap_or_default();
+    let through = disclosure.size;
     let mut from = value("from=").unwrap_or_default();
     while from < through {
         let mut path = format!("/events?from={from}&subject={id}&limit=1");

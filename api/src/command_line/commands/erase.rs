@@ -4,15 +4,20 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use axum::http::Method;
+use chrono::SecondsFormat;
 use clap::Args;
 use domain::{Kind, StreamId};
-use serde_json::{Value, json};
+use projections::LeftInView;
+use serde_json::json;
 
-use crate::command_line::{
-    asking::open,
-    long_work::carry_out_with,
-    shared::Shared,
-    terminal::{bar, say},
+use crate::{
+    application::erasures::Certificate,
+    command_line::{
+        asking::{open, pretty},
+        long_work::carry_out_with,
+        shared::Shared,
+        terminal::{bar, say},
+    },
 };
 
 /// Forget a contact for good, and print the certificate: what was looked up in every file afterwards. Said again,
@@ -53,55 +58,49 @@ impl Erase {
             carry_out_with(&client, "/admin/keys", bar, &json!({})).await?;
         }
         let answer = client.fetch(Method::GET, &format!("/erasures/{id}"), json, Vec::new()).await?;
-        let certificate: Value = serde_json::from_str(&answer.text)?;
-        say(&if as_json { format!("{certificate:#}\n") } else { told(&certificate) })?;
-        Ok(if certificate["complete"] == true { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        let certificate: Certificate = serde_json::from_str(&answer.text)?;
+        say(&if as_json { pretty(&answer.text)? } else { told(&certificate) })?;
+        Ok(if certificate.complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
 /// The certificate for people.
-fn told(certificate: &Value) -> String {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let (keys, rows) = (&certificate["keys"], certificate["views"].as_array());
-    let sum = |name: &str| rows.into_iter().flatten().filter_map(|view| view[name].as_u64()).sum::<u64>();
+fn told(certificate: &Certificate) -> String {
+    let Certificate { contact, complete, still_to_do, event, position, fields, by, erased_at, keys, left } =
+        certificate;
+    let sum = |of: fn(&LeftInView) -> u64| left.views.iter().map(of).sum::<u64>();
+    let epoch = keys.destroyed_in.map_or_else(|| "none".to_owned(), |epoch| epoch.to_string());
+    let ground = fields["ground"].as_str().unwrap_or("none that was said");
     let mut lines = vec![
-        format!("Erased: contact/{}", text(&certificate["contact"])),
+        format!("Erased: contact/{contact}"),
         format!(
-            "  by {} at {}, on the ground of {}",
-            text(&certificate["by"]),
-            text(&certificate["erased_at"]),
-            text(&certificate["fields"]["ground"])
+            "  by {by} at {}, on the ground of {ground}",
+            erased_at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
         ),
-        format!("  event {}, position {}", text(&certificate["event"]), certificate["position"]),
-        format!("Keys that still open something: {}", keys["living"]),
+        format!("  event {event}, position {position}"),
+        format!("Keys that still open something: {}", keys.living),
         format!(
             "Rows of views about what they said or were called: {}; in which anything is left: {}",
-            sum("rows"),
-            sum("left")
+            sum(|view| view.rows),
+            sum(|view| view.left)
         ),
         format!(
             "Snapshots: {}; rows in them in which anything is left: {}",
-            sum("snapshots"),
-            sum("left_in_snapshots")
+            sum(|view| view.snapshots),
+            sum(|view| view.left_in_snapshots)
         ),
-        format!(
-            "Files of the past: {}; of these begun before: {}",
-            certificate["past"], certificate["past_from_before"]
-        ),
+        format!("Files of the past: {}; of these begun before: {}", left.past, left.past_from_before),
     ];
-    lines.push(if keys["older_copies_are_useless"] == true {
-        format!("Copies of the keys from before: useless, since epoch {} has ended", keys["destroyed_in"])
+    lines.push(if keys.older_copies_are_useless {
+        format!("Copies of the keys from before: useless, since epoch {epoch} has ended")
     } else {
         format!(
-            "Copies of the keys from before can still be opened with the key of epoch {}, which exists: `rapport keys \
-             rotate` ends it",
-            keys["destroyed_in"]
+            "Copies of the keys from before can still be opened with the key of epoch {epoch}, which exists: `rapport keys \
+             rotate` ends it"
         )
     });
-    for sentence in certificate["still_to_do"].as_array().into_iter().flatten() {
-        lines.push(format!("STILL TO DO: {}", text(sentence)));
-    }
-    if certificate["complete"] == true {
+    lines.extend(still_to_do.iter().map(|sentence| format!("STILL TO DO: {sentence}")));
+    if *complete {
         lines.push("Nothing is left of them in any file of the data folder.".to_owned());
     }
     lines.join("\n") + "\n"

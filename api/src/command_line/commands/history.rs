@@ -6,14 +6,18 @@ use anyhow::Context as _;
 use axum::http::Method;
 use clap::{Args, ValueEnum};
 use domain::{Kind, StreamId};
-use projections::{Comparison, Steps};
-use serde_json::{Value, json};
+use projections::{
+    Comparison, HistoryRow, JOURNEY_VIEW, Sheet, Steps, questions::history::History as Events,
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     application::clock,
     client::Client,
     command_line::{
-        asking::{ask, fetch, history_path, open},
+        asking::{ask, fetch, history_path, open, pretty},
         rendering::{history_page, steps, table},
         shared::Shared,
         terminal::say,
@@ -104,15 +108,22 @@ impl History {
         };
         let mut pairs = vec![about, ("limit".to_owned(), self.limit.to_string())];
         pairs.extend(self.times());
-        let mut answer = ask(client, "history", &pairs).await?;
         if self.json {
-            return say(&format!("{}\n", serde_json::to_string_pretty(&answer)?));
+            return say(&pretty(&ask(client, JOURNEY_VIEW, &pairs).await?)?);
         }
-        if !self.wide {
-            narrow(&mut answer);
-        }
-        let more = answer.as_object_mut().and_then(|answer| answer.remove("next")).is_some();
-        say(&table::text(&answer))?;
+        let Some(view) = client.ask::<Events>(&pairs).await? else {
+            // The answer says what is not there.
+            ask(client, JOURNEY_VIEW, &pairs).await?;
+            return Ok(());
+        };
+        let mut sheet = if self.wide {
+            Sheet::of(&view)?
+        } else {
+            Sheet::of(&Narrow { rows: view.rows.into_iter().map(NarrowRow::from).collect() })?
+        };
+        let more = view.next.is_some();
+        sheet.next = None;
+        say(&table::text(&sheet))?;
         if more {
             say(
                 "\nThere are more events: `rapport view history` pages through them, and --json shows them whole.\n",
@@ -193,21 +204,39 @@ fn write(file: &PathBuf, page: &str) -> std::io::Result<()> {
     file.write_all(page.as_bytes())
 }
 
-/// Leaves what a person reads first: when, what, more about it, by whom, why and from where.
-fn narrow(answer: &mut Value) {
-    for row in answer["rows"].as_array_mut().into_iter().flatten() {
-        let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
-        let when = if row["occurred_at"].is_null() { text("recorded_at") } else { text("occurred_at") };
-        let from =
-            if row["file"].is_null() { String::new() } else { format!("{}:{}", text("file"), row["line"]) };
-        *row = json!({
-            "when": when.chars().take(16).collect::<String>().replace('T', " "),
-            "what": text("what"),
-            "detail": text("detail"),
-            "by": text("by"),
-            "why": text("reason"),
-            "from": from,
-            "position": row["position"],
-        });
+/// What a person reads first.
+#[derive(Serialize, JsonSchema)]
+struct Narrow {
+    rows: Vec<NarrowRow>,
+}
+
+/// When, what, more about it, by whom, why and from where.
+#[derive(Serialize, JsonSchema)]
+struct NarrowRow {
+    when: String,
+    what: String,
+    detail: String,
+    by: String,
+    why: String,
+    from: String,
+    position: u64,
+}
+
+impl From<HistoryRow> for NarrowRow {
+    fn from(row: HistoryRow) -> Self {
+        let when = steps::happened_at(&row).format("%Y-%m-%d %H:%M").to_string();
+        let from = match (row.file, row.line) {
+            (Some(file), Some(line)) => format!("{file}:{line}"),
+            (file, _) => file.unwrap_or_default(),
+        };
+        Self {
+            when,
+            what: row.what,
+            detail: row.detail.unwrap_or_default(),
+            by: row.by,
+            why: row.reason.unwrap_or_default(),
+            from,
+            position: row.position,
+        }
     }
 }

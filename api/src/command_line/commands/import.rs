@@ -11,14 +11,16 @@ use anyhow::{Context as _, bail};
 use axum::http::Method;
 use clap::Args;
 use intake::{Ids, Import as Intake, Map, Original, Reject, Rejects};
+use projections::questions::erasures::Erasures;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::{
+    application::questions::Listing,
     client::Client,
     command_line::{
-        asking::ask,
+        asking::ask_list,
         shared::Shared,
         terminal::{bar, say},
     },
@@ -128,19 +130,16 @@ fn ids(folder: &Path) -> anyhow::Result<Ids> {
 async fn erased(client: &Client) -> anyhow::Result<HashMap<Uuid, bool>> {
     client.settle(|_, _| ()).await;
     let views = client.fetch(Method::GET, "/views", "application/json", Vec::new()).await?;
-    let head = serde_json::from_str::<Value>(&views.text)?["head"].to_string();
+    let head = serde_json::from_str::<Listing>(&views.text)?.head.to_string();
     let (mut erased, mut cursor) = (HashMap::new(), None);
     loop {
         let mut pairs = [("of", "contact"), ("limit", "1000"), ("after", &head)]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .to_vec();
         pairs.extend(cursor.map(|cursor| ("cursor".to_owned(), cursor)));
-        let page = ask(client, "erasures", &pairs).await?;
-        for row in page["rows"].as_array().into_iter().flatten() {
-            let contact = row["contact"].as_str().and_then(|contact| Uuid::parse_str(contact).ok());
-            erased.extend(contact.map(|contact| (contact, !row["readmitted_at"].is_null())));
-        }
-        cursor = page["next"].as_str().map(str::to_owned);
+        let page = ask_list::<Erasures>(client, &pairs).await?;
+        erased.extend(page.rows.iter().map(|row| (row.contact.0, row.readmitted_at.is_some())));
+        cursor = page.next;
         if cursor.is_none() {
             return Ok(erased);
         }

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use axum::http::Method;
 use clap::Args;
+use projections::Sheet;
 
 use crate::{
     client::Client,
     command_line::{
-        asking::{ask, open, view_path},
+        asking::{ask, open, pretty, view_path},
         rendering::table,
         shared::Shared,
         terminal::say,
@@ -59,14 +60,19 @@ impl View {
         if self.csv {
             return copy(&client, &self.name, pairs).await;
         }
-        let answer = ask(&client, &self.name, &pairs).await?;
-        say(&if self.json {
-            format!("{}\n", serde_json::to_string_pretty(&answer)?)
-        } else {
-            table::text(&answer)
-        })?;
+        let json = ask(&client, &self.name, &pairs).await?;
+        say(&if self.json { pretty(&json)? } else { table::text(&sheet(&self.name, &json)?) })?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The answer in the type of its view, which says the columns.
+fn sheet(view: &str, json: &str) -> anyhow::Result<Sheet> {
+    let known = projections::descriptions().into_iter().find(|known| known.name == view);
+    let known = known.with_context(|| format!("this program knows no view `{view}`, the server does"));
+    let answer = known.and_then(|known| Ok(known.read(json)?));
+    let sheet = answer.and_then(|answer| Ok(answer.sheet()?));
+    sheet.context("the answer cannot be shown as a table: ask with --json")
 }
 
 /// Writes all rows, page after page; the header once.

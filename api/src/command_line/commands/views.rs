@@ -4,9 +4,15 @@ use std::process::ExitCode;
 
 use axum::http::Method;
 use clap::Args;
-use serde_json::{Value, json};
+use domain::Position;
+use projections::{Phase, Sheet};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use crate::command_line::{rendering::table, shared::Shared, terminal::say};
+use crate::{
+    application::questions::{Listed, Listing},
+    command_line::{asking::pretty, rendering::table, shared::Shared, terminal::say},
+};
 
 /// List the views with their status and lag.
 #[derive(Args)]
@@ -20,21 +26,43 @@ impl Views {
     pub(crate) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
         let client = shared.open_existing().await?;
         let answer = client.fetch(Method::GET, "/views", "application/json", Vec::new()).await?;
-        let answer: Value = serde_json::from_str(&answer.text)?;
         if self.json {
-            say(&format!("{}\n", serde_json::to_string_pretty(&answer)?))?;
+            say(&pretty(&answer.text)?)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let shown = ["name", "version", "position", "lag", "phase", "rebuilding", "question"];
-        let rows: Vec<Value> = answer["views"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|view| {
-                Value::Object(shown.iter().map(|name| ((*name).to_owned(), view[name].clone())).collect())
-            })
-            .collect();
-        say(&table::text(&json!({ "head": answer["head"], "rows": rows })))?;
+        let Listing { head, views, .. } = serde_json::from_str(&answer.text)?;
+        let rows = views.into_iter().map(Row::from).collect();
+        say(&table::text(&Sheet::of(&Table { head, rows })?))?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What is shown of the views.
+#[derive(Serialize, JsonSchema)]
+struct Table {
+    head: Position,
+    rows: Vec<Row>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Row {
+    name: String,
+    version: u32,
+    position: Position,
+    lag: u64,
+    phase: String,
+    rebuilding: Option<Position>,
+    question: String,
+}
+
+impl From<Listed> for Row {
+    fn from(view: Listed) -> Self {
+        let Listed { name, question, version, position, lag, phase, rebuilding, .. } = view;
+        let phase = match phase {
+            Phase::Building => "building".to_owned(),
+            Phase::Following => "following".to_owned(),
+            Phase::Stopped { at, reason } => format!("stopped at {at}: {reason}"),
+        };
+        Self { name, version, position, lag, phase, rebuilding, question }
     }
 }

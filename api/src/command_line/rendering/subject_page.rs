@@ -1,9 +1,13 @@
 //! What is held about somebody, as a page that they can read, print and file: without script, and complete in itself.
 
+use chrono::{DateTime, Utc};
+use domain::ContactId;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use projections::questions::{contacts::Card, conversations::MessageRow};
+use serde::Serialize;
 use serde_json::Value;
 
-use crate::application::subject::Held;
+use crate::application::subject::{Held, SAID_BY_OTHERS};
 
 const STYLE: &str = "
     body { font: 16px/1.5 Georgia, 'Times New Roman', serif; color: #1a1a1a; max-width: 46rem; margin: 2rem auto;
@@ -17,9 +21,9 @@ const STYLE: &str = "
            h2 { break-after: avoid; } }";
 
 /// The page.
-pub(crate) fn page(id: &str, held: &Held) -> Markup {
-    let name =
-        held.card["name"].as_str().filter(|name| !name.is_empty()).unwrap_or("a contact without a name");
+pub(crate) fn page(contact: ContactId, held: &Held) -> Markup {
+    let name = held.card.as_ref().and_then(|card| card.name.as_deref()).filter(|name| !name.is_empty());
+    let name = name.unwrap_or("a contact without a name");
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -31,12 +35,12 @@ pub(crate) fn page(id: &str, held: &Held) -> Markup {
             }
             body {
                 h1 { "What we hold about you" }
-                p class="small" { (name) " · contact " (id) }
+                p class="small" { (name) " · contact " (contact) }
                 p { "This is everything that is recorded about you, in the order of your card, your agreements, your \
                      conversations, and every single entry. What other people have said or are called is left out. \
                      The same is in the file data.json for machines, and your card in contact.vcf." }
-                (card(&held.card))
-                (consents(&held.card))
+                (card(held.card.as_ref()))
+                (consents(held.card.as_ref()))
                 (conversations(held))
                 (events(held))
             }
@@ -44,62 +48,69 @@ pub(crate) fn page(id: &str, held: &Held) -> Markup {
     }
 }
 
-fn text(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| if value.is_null() { String::new() } else { value.to_string() }, str::to_owned)
-}
-
 /// A day and a time of day, as people read them.
-fn when(value: &Value) -> String {
-    text(value).chars().take(16).collect::<String>().replace('T', " ")
+fn when(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M").to_string()
 }
 
-fn plain(word: &str) -> String {
-    word.replace('_', " ")
+fn maybe_when(at: Option<DateTime<Utc>>) -> String {
+    at.map(when).unwrap_or_default()
 }
 
-fn card(card: &Value) -> Markup {
+/// One word of a closed list, as people read it.
+fn plain(word: impl Serialize) -> String {
+    match serde_json::to_value(word) {
+        Ok(Value::String(word)) => word.replace('_', " "),
+        // Closed lists are written as words.
+        Ok(_) | Err(_) => String::new(),
+    }
+}
+
+fn card(card: Option<&Card>) -> Markup {
+    let Some(card) = card else {
+        return html! {
+            h2 { "Your card" }
+            p { "You are not registered yourself; others have mentioned you." }
+            table {}
+        };
+    };
     html! {
         h2 { "Your card" }
-        @if card.is_null() { p { "You are not registered yourself; others have mentioned you." } }
         table {
-            @if !card.is_null() {
-                tr { th { "name" } td { (text(&card["name"])) } }
-                tr { th { "registered" } td { (when(&card["registered_at"])) } }
+            tr { th { "name" } td { (card.name.as_deref().unwrap_or_default()) } }
+            tr { th { "registered" } td { (when(card.registered_at)) } }
+            @for (detail, value) in &card.details {
+                tr { th { (plain(detail)) } td { (value) } }
             }
-            @for (detail, value) in card["details"].as_object().into_iter().flatten() {
-                tr { th { (plain(detail)) } td { (text(value)) } }
-            }
-            @for identity in card["identities"].as_array().into_iter().flatten() {
-                tr { th { (text(&identity["platform"])) } td {
-                    (text(&identity["handle"])) @if identity["verified"] == true { " (verified)" }
+            @for identity in &card.identities {
+                tr { th { (identity.platform) } td {
+                    (identity.handle) @if identity.verified { " (verified)" }
                 } }
             }
-            @for tag in card["tags"].as_array().into_iter().flatten() {
-                tr { th { "tag" } td { (text(tag)) } }
+            @for tag in &card.tags {
+                tr { th { "tag" } td { (tag) } }
             }
-            @for relationship in card["relationships"].as_array().into_iter().flatten() {
+            @for relationship in &card.relationships {
                 tr { th { "relationship" } td {
-                    (plain(&text(&relationship["relationship"]))) " · contact " (text(&relationship["contact"]))
+                    (plain(relationship.kind)) " · contact " (relationship.contact)
                 } }
             }
         }
     }
 }
 
-fn consents(card: &Value) -> Markup {
+fn consents(card: Option<&Card>) -> Markup {
     html! {
         h2 { "What you have agreed to" }
         table {
-            @for consent in card["consents"].as_array().into_iter().flatten() {
+            @for consent in card.into_iter().flat_map(|card| &card.consents) {
                 tr {
-                    th { (plain(&text(&consent["purpose"]))) ", " (plain(&text(&consent["channel"]))) }
+                    th { (plain(consent.purpose)) ", " (plain(consent.channel)) }
                     td {
-                        @if consent["in_force"] == true { "yes, since " (when(&consent["given_at"])) }
-                        @else { "no" @if !consent["withdrawn_at"].is_null() { ", withdrawn " (when(&consent["withdrawn_at"])) } }
-                        @if !consent["basis"].is_null() { " · basis: " (plain(&text(&consent["basis"]))) }
-                        @if !text(&consent["proof"]).is_empty() { " · proof: " (text(&consent["proof"])) }
+                        @if consent.in_force { "yes, since " (maybe_when(consent.given_at)) }
+                        @else { "no" @if let Some(at) = consent.withdrawn_at { ", withdrawn " (when(at)) } }
+                        @if let Some(basis) = consent.basis { " · basis: " (plain(basis)) }
+                        @if let Some(proof) = consent.proof.as_deref().filter(|proof| !proof.is_empty()) { " · proof: " (proof) }
                     }
                 }
             }
@@ -111,37 +122,36 @@ fn conversations(held: &Held) -> Markup {
     html! {
         h2 { "Conversations" }
         @for conversation in &held.conversations {
-            p class="small" { (plain(&text(&conversation["channel"]))) ", since " (when(&conversation["began_at"])) }
-            @for message in conversation["tree"].as_array().into_iter().flatten() { (self::message(message)) }
+            p class="small" { (plain(conversation.row.channel)) ", since " (when(conversation.row.began_at)) }
+            @for message in &conversation.tree { (self::message(message, held)) }
         }
     }
 }
 
-fn message(message: &Value) -> Markup {
-    let at = if message["occurred_at"].is_null() { &message["recorded_at"] } else { &message["occurred_at"] };
+fn message(message: &MessageRow, held: &Held) -> Markup {
     html! {
         div class="message" {
-            span class="small" { (when(at)) ", " (plain(&text(&message["direction"]))) }
-            @if message["withheld"].is_null() { blockquote { (text(&message["text"])) } }
-            @else { p class="small" { "(" (text(&message["withheld"])) ")" } }
-            @for reply in message["replies"].as_array().into_iter().flatten() { (self::message(reply)) }
+            span class="small" { (when(message.occurred_at.unwrap_or(message.recorded_at))) ", " (plain(message.direction)) }
+            @if held.withheld.contains(&message.message) { p class="small" { "(" (SAID_BY_OTHERS) ")" } }
+            @else { blockquote { (message.text.as_deref().unwrap_or_default()) } }
+            @for reply in &message.replies { (self::message(reply, held)) }
         }
     }
 }
 
 fn events(held: &Held) -> Markup {
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     html! {
         h2 { "Every entry" }
         table {
-            @for event in &held.events {
-                @let at = if event["occurred_at"].is_null() { &event["recorded_at"] } else { &event["occurred_at"] };
+            @for row in held.events.iter().map(|event| &event.row) {
                 tr {
-                    th { (when(at)) }
+                    th { (when(row.occurred_at.unwrap_or(row.recorded_at))) }
                     td {
-                        (text(&event["what"]))
-                        @if !text(&event["detail"]).is_empty() { ": " (text(&event["detail"])) }
-                        @if !text(&event["reason"]).is_empty() { br; span class="small" { "why: " (text(&event["reason"])) } }
-                        br; span class="small" { "by " (text(&event["by"])) ", entry " (text(&event["position"])) }
+                        (row.what)
+                        @if let Some(detail) = given(&row.detail) { ": " (detail) }
+                        @if let Some(reason) = given(&row.reason) { br; span class="small" { "why: " (reason) } }
+                        br; span class="small" { "by " (row.by) ", entry " (row.position) }
                     }
                 }
             }

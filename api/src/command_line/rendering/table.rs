@@ -2,47 +2,32 @@
 
 use std::fmt::Write as _;
 
-use projections::Rows;
-use serde_json::Value;
+use projections::{Rows, Sheet};
 
 /// The widest that a column is shown.
 const WIDEST: usize = 100;
 
 /// An answer as text.
-pub(crate) fn text(answer: &Value) -> String {
+pub(crate) fn text(sheet: &Sheet) -> String {
     let mut text = String::new();
-    let members = answer.as_object().into_iter().flatten();
-    let (lists, single): (Vec<_>, Vec<_>) = members
-        .filter(|(name, _)| !matches!(name.as_str(), "rows" | "next"))
-        .partition(|(_, value)| value.as_array().is_some_and(|items| items.iter().any(Value::is_object)));
-    for (name, value) in single {
-        facts(&mut text, name, value);
+    for (name, fact) in &sheet.facts {
+        // Writing into a String does not fail.
+        let _ = writeln!(text, "{name:<28} {}", number(fact));
     }
-    if answer.get("rows").is_some_and(Value::is_array) {
+    if let Some(rows) = &sheet.rows {
         if !text.is_empty() {
             text.push('\n');
         }
-        text.push_str(&table(&Rows::of(answer)));
+        text.push_str(&table(rows));
     }
     // What the figures mean, and other lists, are read after the figures.
-    for (name, value) in lists {
-        let _ = write!(text, "\n{name}\n{}", table(&Rows::of(&serde_json::json!({ "rows": value }))));
+    for (name, rows) in &sheet.lists {
+        let _ = write!(text, "\n{name}\n{}", table(rows));
     }
-    if let Some(next) = answer.get("next").and_then(Value::as_str) {
-        // Writing into a String does not fail.
+    if let Some(next) = &sheet.next {
         let _ = writeln!(text, "\nThere are more rows: add cursor={next}, or a larger limit=");
     }
     text
-}
-
-/// One member of the answer beside its rows.
-fn facts(text: &mut String, name: &str, value: &Value) {
-    let rows = Rows::of(value);
-    let Some(row) = rows.rows.first() else { return };
-    for (column, cell) in rows.columns.iter().zip(row).filter(|(_, cell)| !cell.is_empty()) {
-        let name = if column.is_empty() { name.to_owned() } else { format!("{name}.{column}") };
-        let _ = writeln!(text, "{name:<28} {}", number(cell));
-    }
 }
 
 fn table(rows: &Rows) -> String {
@@ -137,27 +122,61 @@ fn number(cell: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use domain::{Currency, Money};
+    use schemars::JsonSchema;
+    use serde::Serialize;
 
     use super::*;
 
+    #[derive(Serialize, JsonSchema)]
+    struct Answer {
+        totals: Totals,
+        rows: Vec<Row>,
+        next: Option<&'static str>,
+        definitions: Vec<Definition>,
+    }
+
+    #[derive(Serialize, JsonSchema)]
+    struct Totals {
+        deals: u32,
+        value: Vec<Money>,
+    }
+
+    #[derive(Serialize, JsonSchema)]
+    struct Row {
+        group: &'static str,
+        deals: u32,
+        rate: Option<f64>,
+    }
+
+    #[derive(Serialize, JsonSchema)]
+    struct Definition {
+        name: &'static str,
+        is: Option<&'static str>,
+    }
+
     #[test]
     fn an_answer_reads_well_at_a_terminal() {
-        let answer = json!({
-            "totals": { "deals": 8800, "value": [{ "minor": 1_000_553_400, "currency": "USD" }] },
-            "rows": [
-                { "group": "Won", "deals": 4238, "rate": 0.631_498_9 },
-                { "group": "Engaging", "deals": 1589, "rate": null },
+        let answer = Answer {
+            totals: Totals { deals: 8800, value: vec![Money::new(1_000_553_400, Currency::USD)] },
+            rows: vec![
+                Row { group: "Won", deals: 4238, rate: Some(0.631_498_9) },
+                Row { group: "Engaging", deals: 1589, rate: None },
             ],
-            "next": "abc",
-        });
-        insta::assert_snapshot!(text(&answer), @r"
+            next: Some("abc"),
+            definitions: vec![Definition { name: "rate", is: None }],
+        };
+        insta::assert_snapshot!(text(&Sheet::of(&answer).unwrap()), @r"
         totals.deals                 8800
         totals.value                 10,005,534.00 USD
 
         group     deals    rate
         Won        4238  0.6315
         Engaging   1589
+
+        definitions
+        name
+        rate
 
         There are more rows: add cursor=abc, or a larger limit=
         ");

@@ -1,40 +1,53 @@
 //! A contact as a vCard 4.0 (RFC 6350).
 
-use serde_json::Value;
+use domain::{
+    ContactId,
+    contact::{ContactForm, Detail},
+};
+use projections::questions::contacts::Card;
 
 /// A line is folded after so many bytes.
 const WIDTH: usize = 75;
 
-/// The card of a contact as the view shows it.
-pub(crate) fn of(id: &str, card: &Value) -> String {
-    let text = |value: &Value| escaped(value.as_str().unwrap_or_default());
-    let detail = |name: &str| text(&card["details"][name]);
-    let kind = match card["form"].as_str() {
-        Some("organization") => "org",
-        Some("household") => "group",
-        _ => "individual",
+/// The card of a contact as the view shows it; an empty one where they were never registered.
+pub(crate) fn of(contact: ContactId, card: Option<&Card>) -> String {
+    let detail =
+        |detail: Detail| escaped(card.and_then(|card| card.details.get(&detail)).map_or("", String::as_str));
+    let kind = match card.map(|card| card.form) {
+        Some(ContactForm::Organization) => "org",
+        Some(ContactForm::Household) => "group",
+        Some(ContactForm::Person) | None => "individual",
     };
+    let name = card.and_then(|card| card.name.as_deref()).unwrap_or_default();
     let mut lines = vec![
         "BEGIN:VCARD".to_owned(),
         "VERSION:4.0".to_owned(),
-        format!("UID:urn:uuid:{id}"),
+        format!("UID:urn:uuid:{contact}"),
         format!("KIND:{kind}"),
         // A vCard without this is none.
-        format!("FN:{}", text(&card["name"])),
+        format!("FN:{}", escaped(name)),
     ];
     let mut add = |name: &str, value: String| {
         if value.chars().any(|letter| letter != ';') {
             lines.push(format!("{name}:{value}"));
         }
     };
-    add("N", format!("{};{};;{};", detail("family_name"), detail("given_name"), detail("salutation")));
-    add("TITLE", detail("job_title"));
-    add("TEL;VALUE=text", detail("phone"));
-    add("ADR", format!(";;{};;;;{}", detail("address"), detail("country")));
-    add("BDAY;VALUE=text", detail("birthday"));
-    add("NOTE", detail("note"));
-    for identity in card["identities"].as_array().into_iter().flatten() {
-        let platform = identity["platform"].as_str().unwrap_or_default();
+    add(
+        "N",
+        format!(
+            "{};{};;{};",
+            detail(Detail::FamilyName),
+            detail(Detail::GivenName),
+            detail(Detail::Salutation)
+        ),
+    );
+    add("TITLE", detail(Detail::JobTitle));
+    add("TEL;VALUE=text", detail(Detail::Phone));
+    add("ADR", format!(";;{};;;;{}", detail(Detail::Address), detail(Detail::Country)));
+    add("BDAY;VALUE=text", detail(Detail::Birthday));
+    add("NOTE", detail(Detail::Note));
+    for identity in card.into_iter().flat_map(|card| &card.identities) {
+        let platform = identity.platform.as_str();
         let name = if platform == "email" {
             "EMAIL".to_owned()
         } else {
@@ -44,9 +57,9 @@ pub(crate) fn of(id: &str, card: &Value) -> String {
                 platform.replace(|letter: char| letter == '"' || letter.is_control(), " ")
             )
         };
-        add(&name, text(&identity["handle"]));
+        add(&name, escaped(&identity.handle));
     }
-    let tags: Vec<String> = card["tags"].as_array().into_iter().flatten().map(text).collect();
+    let tags: Vec<String> = card.into_iter().flat_map(|card| &card.tags).map(|tag| escaped(tag)).collect();
     add("CATEGORIES", tags.join(","));
     lines.push("END:VCARD".to_owned());
     lines.iter().map(|line| folded(line)).collect()
@@ -87,12 +100,15 @@ mod tests {
 
     #[test]
     fn a_card_is_escaped_and_folded() {
+        let (id, at) = ("5f0c0e6e-7a4e-4c39-b1a5-0d8d5a1f9f11", "2024-01-01T00:00:00Z");
+        let identity = |platform: &str, handle: &str| json!({ "platform": platform, "handle": handle, "verified": true, "linked_at": at, "contact": id });
         let card = json!({
-            "form": "person", "name": "Zoë; \"Z\", née\nLee", "tags": ["a,b", "vip"],
-            "details": { "note": "é".repeat(60), "country": "IT" },
-            "identities": [{ "platform": "email", "handle": "z@example.org" }, { "platform": "a\"b", "handle": "@z" }],
+            "id": id, "form": "person", "name": "Zoë; \"Z\", née\nLee", "registered_at": at, "tags": ["a,b", "vip"],
+            "details": { "note": "é".repeat(60), "country": "IT" }, "consents": [], "relationships": [],
+            "identities": [identity("email", "z@example.org"), identity("a\"b", "@z")],
         });
-        let text = of("5f0c0e6e-7a4e-4c39-b1a5-0d8d5a1f9f11", &card);
+        let card: Card = serde_json::from_value(card).unwrap();
+        let text = of(card.id, Some(&card));
         for line in text.split_terminator("\r\n") {
             assert!(line.len() <= WIDTH, "{line}");
         }

@@ -7,14 +7,13 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use domain::{Kind, Position, Role};
-use projections::{Description, Phase, Rows, Shows};
-use schemars::{JsonSchema, Schema};
-use serde::Serialize;
-use serde_json::{Map, Value};
+use projections::{Answer, Description};
 
 use crate::{
-    application::{Caller, questions},
+    application::{
+        Caller, Error,
+        questions::{self, Listing},
+    },
     http::{
         accept::{APPLICATION_JSON, TEXT_CSV, preferred},
         app::App,
@@ -25,79 +24,15 @@ use crate::{
     },
 };
 
-/// The views that the caller may ask.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Listed {
-    /// Where the log ends.
-    head: Position,
-    /// View by view.
-    views: Vec<ListedView>,
-    /// The schemas to which those of the views refer.
-    #[serde(rename = "$defs")]
-    definitions: Map<String, Value>,
-}
-
-/// A view that the caller may ask, and how it is getting on.
-#[derive(Serialize, JsonSchema)]
-struct ListedView {
-    /// Its name.
-    name: &'static str,
-    /// Its question.
-    question: &'static str,
-    /// Its version.
-    version: u32,
-    /// How far the log has been folded into it.
-    position: Position,
-    /// How far that is from the end of the log.
-    lag: u64,
-    /// Whether it moves on.
-    phase: Phase,
-    /// How far a rebuild beside it has come, while there is one.
-    rebuilding: Option<Position>,
-    /// The kinds that it folds.
-    kinds: &'static [Kind],
-    /// Who may ask.
-    readers: &'static [Role],
-    /// What its rows are.
-    shows: Shows,
-    /// The schema of its parameters.
-    query: Schema,
-    /// The schema of its answer.
-    schema: Schema,
-}
-
 /// Every view that the caller may ask, with its question, version, position and lag.
-pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Json<Listed> {
-    let head = app.rapport.views.head();
-    let mut generator = schemars::SchemaGenerator::default();
-    let views = app
-        .rapport
-        .views
-        .statuses()
-        .into_iter()
-        .filter(|(view, _)| view.readers.contains(&caller.role))
-        .map(|(view, status)| ListedView {
-            name: view.name,
-            question: view.question,
-            version: view.version,
-            position: status.position,
-            lag: head.0.saturating_sub(status.position.0),
-            phase: status.phase,
-            rebuilding: status.rebuilding,
-            kinds: view.kinds,
-            readers: view.readers,
-            shows: view.shows,
-            query: view.query_schema(&mut generator),
-            schema: view.view_schema(&mut generator),
-        })
-        .collect();
-    Json(Listed { head, views, definitions: generator.take_definitions(true) })
+pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Json<Listing> {
+    Json(questions::list(&app.rapport, &caller))
 }
 
 /// What the document says of it.
 pub(crate) fn list_operation(types: &mut Types<'_>) -> Operation {
     let summary = "every view that you may ask: question, version, position, lag, schema, readers";
-    Operation::new("views", "views", summary).answers::<Listed>(200, "the views", types)
+    Operation::new("views", "views", summary).answers::<Listing>(200, "the views", types)
 }
 
 /// Answers a question.
@@ -198,7 +133,8 @@ async fn answer(
     let intent =
         if is_file { read_intent_of_export(caller, headers)? } else { read_intent(caller, headers)? };
     let answered = questions::answer(&app.rapport, caller, &view, query, intent).await?;
-    let mut response = if is_file { csv(&answered.json)? } else { json_text(answered.json) };
+    let answer = &answered.answer;
+    let mut response = if is_file { csv(answer)? } else { json_text(answer.to_json().map_err(Error::from)?) };
     let position = answered.position.to_string();
     for (name, value) in
         [("rapport-position", position), ("rapport-view", format!("{}@{}", view.name, answered.version))]
@@ -214,14 +150,13 @@ fn json_text(json: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], json).into_response()
 }
 
-fn csv(json: &str) -> Result<Response, Problem> {
-    let answer: Value = serde_json::from_str(json)
-        .map_err(|_| Problem::unavailable("the answer cannot be written as CSV"))?;
+fn csv(answer: &Answer) -> Result<Response, Problem> {
+    let table = answer.rows().map_err(Error::from)?.to_csv();
     let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
-    let mut response = (headers, Rows::of(&answer).to_csv()).into_response();
+    let mut response = (headers, table).into_response();
     // A table has no room for the cursor of its next page.
-    if let Some(next) = answer.get("next").and_then(Value::as_str)
-        && let Ok(next) = HeaderValue::from_str(next)
+    if let Some(next) = answer.next().map_err(Error::from)?
+        && let Ok(next) = HeaderValue::from_str(&next)
     {
         response.headers_mut().insert("rapport-next", next);
     }

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::contact::{ContactForm, Detail, RelationshipKind};
+use domain::{
+    ContactId,
+    contact::{ContactForm, Detail, RelationshipKind},
+};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::consents::{self, Consent};
@@ -16,73 +19,81 @@ use crate::kit::{
 };
 
 /// Everything known of one person: of one contact, or of several that are merged.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Card {
     /// The contact, or the one that all are merged into.
-    id: Uuid,
-    form: ContactForm,
+    pub id: ContactId,
+    /// Person, organization or household.
+    pub form: ContactForm,
     /// What they are called: the name of the first contact of theirs that has one. Absent where none was ever
     /// given, empty where it was forgotten.
-    name: Option<String>,
-    registered_at: DateTime<Utc>,
+    pub name: Option<String>,
+    /// When the first of their contacts was registered.
+    pub registered_at: DateTime<Utc>,
     /// Of every detail the value of the first contact that has one; all of them stand with the `parts`.
-    details: BTreeMap<Detail, String>,
+    pub details: BTreeMap<Detail, String>,
     /// Every handle of every contact of theirs.
-    identities: Vec<Identity>,
-    tags: Vec<String>,
-    consents: Vec<Consent>,
-    relationships: Vec<Relationship>,
+    pub identities: Vec<Identity>,
+    /// The tags of every contact of theirs.
+    pub tags: Vec<String>,
+    /// What they may be written to for.
+    pub consents: Vec<Consent>,
+    /// With whom they are related.
+    pub relationships: Vec<Relationship>,
     /// The contacts that are merged, each with its own; those with a name come first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    parts: Vec<Part>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
 }
 
 /// One of several contacts that are one person.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Part {
-    contact: Uuid,
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Part {
+    pub contact: ContactId,
     /// The contact that it is merged into.
-    merged_into: Option<Uuid>,
-    form: ContactForm,
-    name: Option<String>,
-    registered_at: DateTime<Utc>,
-    details: BTreeMap<Detail, String>,
-    tags: Vec<String>,
+    pub merged_into: Option<ContactId>,
+    pub form: ContactForm,
+    pub name: Option<String>,
+    pub registered_at: DateTime<Utc>,
+    pub details: BTreeMap<Detail, String>,
+    pub tags: Vec<String>,
     /// What this contact itself has said.
-    consents: Vec<Consent>,
+    pub consents: Vec<Consent>,
 }
 
 /// A handle under which the contact can be found now.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Identity {
-    pub(super) platform: String,
-    pub(super) handle: String,
-    verified: bool,
-    linked_at: DateTime<Utc>,
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Identity {
+    pub platform: String,
+    pub handle: String,
+    pub verified: bool,
+    pub linked_at: DateTime<Utc>,
     /// Which contact it belongs to.
-    contact: Uuid,
+    pub contact: ContactId,
 }
 
 /// A relationship that lasts, told by either side.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Relationship {
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Relationship {
     #[serde(rename = "relationship")]
-    kind: RelationshipKind,
+    pub kind: RelationshipKind,
     /// `to` where this contact is it of the other (a member of the other household), `from` where the other is
     /// it of this one.
-    direction: Direction,
-    contact: Uuid,
-    form: ContactForm,
-    name: Option<String>,
-    since: Option<NaiveDate>,
+    pub direction: Direction,
+    pub contact: ContactId,
+    pub form: ContactForm,
+    pub name: Option<String>,
+    pub since: Option<NaiveDate>,
     /// Which contact of the person it is that is related.
-    of: Uuid,
+    pub of: ContactId,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+/// On which side of a relationship a contact stands.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Direction {
+pub enum Direction {
+    /// This contact is it of the other.
     To,
+    /// The other is it of this contact.
     From,
 }
 
@@ -90,9 +101,9 @@ enum Direction {
 pub(super) fn card(tables: &Tables, contact: Uuid) -> Result<Option<Card>, ViewError> {
     let parts = parts(tables, contact)?;
     let Some(face) = parts.first() else { return Ok(None) };
-    let ids: Vec<Uuid> = parts.iter().map(|part| part.contact).collect();
+    let ids: Vec<Uuid> = parts.iter().map(|part| part.contact.0).collect();
     let mut card = Card {
-        id: tables.person_of(contact)?,
+        id: ContactId(tables.person_of(contact)?),
         form: face.form,
         name: face.name.clone(),
         registered_at: parts.iter().map(|part| part.registered_at).min().unwrap_or(face.registered_at),
@@ -107,9 +118,9 @@ pub(super) fn card(tables: &Tables, contact: Uuid) -> Result<Option<Card>, ViewE
         for (detail, value) in &part.details {
             card.details.entry(*detail).or_insert_with(|| value.clone());
         }
-        card.identities.extend(identities(tables, part.contact)?);
+        card.identities.extend(identities(tables, part.contact.0)?);
         card.tags.extend(part.tags.clone());
-        card.relationships.extend(relationships(tables, part.contact)?);
+        card.relationships.extend(relationships(tables, part.contact.0)?);
     }
     card.tags.sort_unstable();
     card.tags.dedup();
@@ -128,8 +139,8 @@ fn parts(tables: &Tables, contact: Uuid) -> Result<Vec<Part>, ViewError> {
              FROM contacts WHERE contact = ?1";
         let part = tables.row(sql, [contact], |row| {
             Ok(Part {
-                contact,
-                merged_into: row.get(4)?,
+                contact: ContactId(contact),
+                merged_into: row.get::<_, Option<_>>(4)?.map(ContactId),
                 form: read_word(row, 0)?,
                 name: given(row, 1, 2)?,
                 registered_at: moment(row, 3)?,
@@ -142,10 +153,10 @@ fn parts(tables: &Tables, contact: Uuid) -> Result<Vec<Part>, ViewError> {
     }
     for part in &mut parts {
         let sql = "SELECT detail, value FROM details WHERE contact = ?1";
-        let details = tables.rows(sql, [part.contact], |row| Ok((read_word(row, 0)?, row.get(1)?)))?;
+        let details = tables.rows(sql, [part.contact.0], |row| Ok((read_word(row, 0)?, row.get(1)?)))?;
         part.details = details.into_iter().collect();
-        part.tags = tags(tables, part.contact)?;
-        part.consents = consents::of(tables, &[part.contact])?;
+        part.tags = tags(tables, part.contact.0)?;
+        part.consents = consents::of(tables, &[part.contact.0])?;
     }
     parts.sort_by_key(|part| face_rank(part.name.as_deref()));
     Ok(parts)
@@ -185,7 +196,7 @@ pub(super) fn identities(tables: &Tables, contact: Uuid) -> rusqlite::Result<Vec
         handle,
         verified,
         linked_at,
-        contact,
+        contact: ContactId(contact),
     };
     Ok(held(links).into_iter().map(identity).collect())
 }
@@ -216,11 +227,11 @@ fn relationships(tables: &Tables, contact: Uuid) -> rusqlite::Result<Vec<Relatio
             Ok(Relationship {
                 kind: read_word(row, 0)?,
                 direction,
-                contact: row.get(1)?,
+                contact: ContactId(row.get(1)?),
                 form: read_word(row, 2)?,
                 name: given(row, 3, 4)?,
                 since: since.and_then(|day| day.parse().ok()),
-                of: contact,
+                of: ContactId(contact),
             })
         })?);
     }

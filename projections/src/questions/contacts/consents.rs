@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use domain::contact::{ConsentChannel, ConsentPurpose, LawfulBasis};
+use domain::{
+    ContactId,
+    contact::{ConsentChannel, ConsentPurpose, LawfulBasis},
+};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::kit::{
@@ -14,21 +17,21 @@ use crate::kit::{
 };
 
 /// Whether somebody may be written to for a purpose.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub(super) struct Consent {
-    purpose: ConsentPurpose,
-    channel: ConsentChannel,
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Consent {
+    pub purpose: ConsentPurpose,
+    pub channel: ConsentChannel,
     /// Whether it holds now. Who has withdrawn a purpose on any channel is not written to on this one either,
     /// unless they gave it again since; and where one of several merged contacts has said no, it is no.
-    in_force: bool,
+    pub in_force: bool,
     /// On what ground it was given last.
-    basis: Option<LawfulBasis>,
-    given_at: Option<DateTime<Utc>>,
+    pub basis: Option<LawfulBasis>,
+    pub given_at: Option<DateTime<Utc>>,
     /// Where the proof lies.
-    proof: Option<String>,
-    withdrawn_at: Option<DateTime<Utc>>,
+    pub proof: Option<String>,
+    pub withdrawn_at: Option<DateTime<Utc>>,
     /// The contact who said so.
-    contact: Uuid,
+    pub contact: ContactId,
 }
 
 /// What one contact has to say about one purpose and channel.
@@ -61,7 +64,7 @@ fn said_by(tables: &Tables, contact: Uuid) -> rusqlite::Result<Vec<Consent>> {
             given_at: maybe_moment(row, 3)?,
             proof: given(row, 4, 5)?,
             withdrawn_at: maybe_moment(row, 6)?,
-            contact,
+            contact: ContactId(contact),
         })
     })
 }

@@ -1,10 +1,9 @@
 //! Contacts found by what is known of them.
 
-use domain::contact::ContactForm;
+use domain::{ContactId, contact::ContactForm};
 use rusqlite::{params_from_iter, types::Value};
 use schemars::JsonSchema;
-use serde::Serialize;
-use uuid::Uuid;
+use serde::{Deserialize, Serialize};
 
 use super::{
     card::{face_name, identities, tags},
@@ -15,11 +14,21 @@ use crate::kit::{
     column::{given, read_word, word},
 };
 
+/// Those found.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Found {
+    /// One row a person.
+    pub(super) rows: Vec<FoundRow>,
+    /// The cursor of the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next: Option<String>,
+}
+
 /// A person found.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct FoundRow {
     /// The contact, or where several are one, the one that all are merged into.
-    id: Uuid,
+    id: ContactId,
     form: ContactForm,
     /// Absent where none was ever given, empty where it was forgotten.
     name: Option<String>,
@@ -27,8 +36,8 @@ pub struct FoundRow {
     emails: Vec<String>,
     tags: Vec<String>,
     /// The contacts that are merged.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    parts: Vec<Uuid>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<ContactId>,
     #[serde(skip)]
     number: i64,
 }
@@ -67,7 +76,7 @@ pub(super) fn find(
     let mut rows = tables.rows(&sql, params_from_iter(values), |row| {
         Ok(FoundRow {
             number: row.get(0)?,
-            id: row.get(1)?,
+            id: ContactId(row.get(1)?),
             form: read_word(row, 2)?,
             name: given(row, 3, 4)?,
             emails: Vec::new(),
@@ -84,7 +93,7 @@ pub(super) fn find(
 
 /// Fills in what is known of all contacts of a person.
 fn complete(tables: &Tables, row: &mut FoundRow) -> Result<(), ViewError> {
-    let parts = tables.parts_of(row.id)?;
+    let parts = tables.parts_of(row.id.0)?;
     for contact in &parts {
         let addresses =
             identities(tables, *contact)?.into_iter().filter(|identity| identity.platform == EMAIL);
@@ -97,11 +106,11 @@ fn complete(tables: &Tables, row: &mut FoundRow) -> Result<(), ViewError> {
         row.tags.extend(tags(tables, *contact)?);
     }
     if let [person, _, ..] = parts.as_slice() {
-        row.id = *person;
+        row.id = ContactId(*person);
         row.name = face_name(tables, &parts)?;
         row.tags.sort_unstable();
         row.tags.dedup();
-        row.parts = parts;
+        row.parts = parts.into_iter().map(ContactId).collect();
     }
     Ok(())
 }

@@ -271,7 +271,7 @@ fn fold_then_erase_is_erase_then_fold_and_leaves_no_word_behind() {
     assert_eq!(one, other);
     let search = Query { name: Some("love".into()), ..Query::default() };
     let found = Contacts::view(&erased_later, search, &Page::default()).unwrap();
-    assert!(matches!(found, Some(View::Found { rows, .. }) if rows.is_empty()));
+    assert!(matches!(found, Some(View::Found(found)) if found.rows.is_empty()));
     let words: Vec<Vec<u8>> =
         erased_later.rows("SELECT block FROM name_search_data", [], |row| row.get(0)).unwrap();
     for word in ["ada", "lovelace"] {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, params};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 use crate::kit::{Page, Tables, ViewError, column::word};
 
 /// Conversations, longest waiting first.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct List {
     /// Over all rows, this page and others.
     totals: Totals,
@@ -25,7 +25,7 @@ pub struct List {
 }
 
 /// Conversations counted together.
-#[derive(Debug, Default, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 struct Totals {
     /// How many conversations.
     conversations: i64,

@@ -1,40 +1,40 @@
 //! One conversation as a row of an answer.
 
 use chrono::{DateTime, Utc};
-use domain::conversation::Channel;
+use domain::{ContactId, conversation::Channel};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::fold::{Known, NOBODY};
 use crate::kit::{Tables, column::moment_of};
 
 /// One conversation.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct ConversationRow {
-    pub(super) conversation: Uuid,
-    pub(super) contact: Uuid,
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ConversationRow {
+    pub conversation: Uuid,
+    pub contact: ContactId,
     /// Where the contact is merged with others: the one that all are merged into. Nothing is sent to it: an answer
     /// goes to the contact that wrote.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) person: Option<Uuid>,
-    pub(super) channel: Channel,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<ContactId>,
+    pub channel: Channel,
     /// Whether nothing more is to be done.
-    pub(super) resolved: bool,
+    pub resolved: bool,
     /// When the first message came in that nobody has answered yet; notes are no answers, and in a resolved
     /// conversation nobody waits.
-    pub(super) waiting_since: Option<DateTime<Utc>>,
+    pub waiting_since: Option<DateTime<Utc>>,
     /// How many minutes that was before `at`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) waiting_minutes: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_minutes: Option<i64>,
     /// How many messages, notes included.
-    pub(super) messages: i64,
+    pub messages: i64,
     /// When the first message was.
-    pub(super) began_at: DateTime<Utc>,
+    pub began_at: DateTime<Utc>,
     /// When the last message was.
-    pub(super) last_activity: DateTime<Utc>,
+    pub last_activity: DateTime<Utc>,
     /// Minutes from the contact's first message to the first answer.
-    pub(super) first_response_minutes: Option<f64>,
+    pub first_response_minutes: Option<f64>,
 }
 
 /// Where the moments shown stand among the columns of a conversation.
@@ -53,8 +53,8 @@ pub(super) fn row(
     let waited = waiting.zip(at).map(|(since, at)| (at - since).num_minutes());
     Ok(ConversationRow {
         conversation,
-        contact: known.contact,
-        person: tables.merged_person(known.contact)?,
+        contact: ContactId(known.contact),
+        person: tables.merged_person(known.contact)?.map(ContactId),
         channel: known.channel,
         resolved: known.resolved(),
         waiting_since: waiting,

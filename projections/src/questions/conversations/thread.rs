@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use domain::conversation::Direction;
+use domain::{ContactId, conversation::Direction};
 use rusqlite::params;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::row::ConversationRow;
@@ -22,40 +22,42 @@ const DEPTH: usize = 30;
 const MESSAGES: usize = 5_000;
 
 /// One conversation with its messages.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Thread {
+    /// The conversation itself.
     #[serde(flatten)]
-    row: ConversationRow,
+    pub row: ConversationRow,
     /// Whether the conversation has more messages than are shown; the earliest are.
-    cut: bool,
+    pub cut: bool,
     /// The messages that answer no other, in the order of when they were.
-    tree: Vec<MessageRow>,
+    pub tree: Vec<MessageRow>,
 }
 
 /// One message.
-#[derive(Debug, Serialize, JsonSchema)]
-struct MessageRow {
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct MessageRow {
     /// Its id, which is the id of the event that recorded it.
-    message: Uuid,
+    pub message: Uuid,
     /// The message it answers.
-    reply_to: Option<Uuid>,
-    direction: Direction,
+    pub reply_to: Option<Uuid>,
+    /// Whether it came in, went out, or is a note.
+    pub direction: Direction,
     /// The contact who wrote it.
-    author: Option<Uuid>,
+    pub author: Option<ContactId>,
     /// The contact to whom it went: the one who wrote what it answers, whoever they are merged with.
-    to: Option<Uuid>,
+    pub to: Option<ContactId>,
     /// The member of staff who wrote it.
-    member: Option<Uuid>,
+    pub member: Option<Uuid>,
     /// When it was said, where that is known.
-    occurred_at: Option<DateTime<Utc>>,
+    pub occurred_at: Option<DateTime<Utc>>,
     /// When it was recorded.
-    recorded_at: DateTime<Utc>,
+    pub recorded_at: DateTime<Utc>,
     /// What was said; empty where it has been forgotten, absent where there never was a text.
-    text: Option<String>,
+    pub text: Option<String>,
     /// The contacts that it mentions.
-    mentions: Vec<Uuid>,
+    pub mentions: Vec<ContactId>,
     /// The messages that answer it.
-    replies: Vec<MessageRow>,
+    pub replies: Vec<MessageRow>,
     #[serde(skip)]
     order: (i64, u64),
 }
@@ -73,13 +75,13 @@ impl Thread {
                 order: (row.get(0)?, row.get(1)?),
                 message: row.get(2)?,
                 direction: read_word(row, 3)?,
-                author: row.get(4)?,
-                to: row.get(11)?,
+                author: row.get::<_, Option<_>>(4)?.map(ContactId),
+                to: row.get::<_, Option<_>>(11)?.map(ContactId),
                 member: row.get(5)?,
                 reply_to: row.get(6)?,
                 occurred_at: maybe_moment(row, 7)?,
                 recorded_at: moment(row, 8)?,
-                mentions: mentions.filter_map(|mention| Uuid::parse_str(mention).ok()).collect(),
+                mentions: mentions.filter_map(|id| Uuid::parse_str(id).ok()).map(ContactId).collect(),
                 text: row.get(10)?,
                 replies: Vec::new(),
             })

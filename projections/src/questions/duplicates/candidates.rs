@@ -3,6 +3,7 @@
 
 use std::{cmp::Ordering, collections::BTreeSet};
 
+use domain::ContactId;
 use rusqlite::params;
 use uuid::Uuid;
 
@@ -44,7 +45,7 @@ pub(super) fn of_one(tables: &Tables, contact: Uuid, page: &Page) -> Result<Opti
     let order =
         |one: &Pair, other: &Pair| other.score.total_cmp(&one.score).then(one.other.cmp(&other.other));
     rows.sort_by(order);
-    if let Some((score, other)) = page.after::<(f64, Uuid)>()? {
+    if let Some((score, other)) = page.after::<(f64, ContactId)>()? {
         rows.retain(|pair| score.total_cmp(&pair.score).then(pair.other.cmp(&other)) == Ordering::Greater);
     }
     let next = page.cut(&mut rows, |pair| (pair.score, pair.other));
@@ -75,7 +76,7 @@ pub(super) fn of_all(tables: &Tables, page: &Page) -> Result<Pairs, ViewError> {
         {
             for other in others.into_iter().filter(|other| rest.is_none_or(|rest| *other > rest)) {
                 // Who shares several things is one pair all the same.
-                let known = found.iter().any(|(_, pair)| pair.contact == contact && pair.other == other);
+                let known = found.iter().any(|(_, pair)| pair.contact.0 == contact && pair.other.0 == other);
                 if !known {
                     found.extend(compared(tables, &profile, other)?.map(|pair| (position, pair)));
                 }
@@ -87,7 +88,7 @@ pub(super) fn of_all(tables: &Tables, page: &Page) -> Result<Pairs, ViewError> {
         }
     }
     let is_cut = found.len() >= page.fetch();
-    let next = page.cut(&mut found, |(position, pair)| (*position, Some(pair.other)));
+    let next = page.cut(&mut found, |(position, pair)| (*position, Some(pair.other.0)));
     let next = next.or_else(|| (!whole && !is_cut).then(|| Page::cursor(&(at, before))).flatten());
     Ok((found.into_iter().map(|(_, pair)| pair).collect(), next))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
+    ContactId,
     contact::ContactForm,
     evidence::{Bearing, Evidence, Feature, Strength, weigh},
 };
@@ -73,9 +74,9 @@ impl Profile {
             return None;
         }
         Some(Pair {
-            contact: self.contact,
+            contact: ContactId(self.contact),
             name: self.name.clone(),
-            other: other.contact,
+            other: ContactId(other.contact),
             other_name: other.name.clone(),
             form: self.form,
             strength: weigh(&evidence),

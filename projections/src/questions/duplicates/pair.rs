@@ -1,20 +1,20 @@
 //! Two contacts that may be one.
 
 use domain::{
+    ContactId,
     contact::ContactForm,
     evidence::{Evidence, Strength},
 };
 use schemars::JsonSchema;
-use serde::Serialize;
-use uuid::Uuid;
+use serde::{Deserialize, Serialize};
 
 /// Two contacts that may be one.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Pair {
-    pub(super) contact: Uuid,
+    pub(super) contact: ContactId,
     /// Absent where none was ever given, empty where it was forgotten.
     pub(super) name: Option<String>,
-    pub(super) other: Uuid,
+    pub(super) other: ContactId,
     pub(super) other_name: Option<String>,
     pub(super) form: ContactForm,
     /// What all evidence together comes to: on weak evidence only a person may merge.

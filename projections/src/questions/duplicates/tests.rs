@@ -199,7 +199,7 @@ fn pairs_come_in_pages_without_gap_or_repetition() {
     loop {
         let page = Page::new(Some(7), cursor).unwrap();
         let view = Duplicates::view(&tables, Query::default(), &page).unwrap().unwrap();
-        seen.extend(view.rows.iter().map(|pair| (pair.contact, pair.other)));
+        seen.extend(view.rows.iter().map(|pair| (pair.contact.0, pair.other.0)));
         cursor = view.next;
         if cursor.is_none() {
             break;

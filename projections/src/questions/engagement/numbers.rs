@@ -1,10 +1,10 @@
 //! The numbers that a report counts.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The numbers; see `definitions`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Cell {
     /// Distinct people who attended: `retained` + `new` + `reactivated`.
     pub(super) participants: u64,

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{cells::Measure, numbers::rate};
 use crate::kit::{Tables, ViewError};
 
 /// Answers for one gathering.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct OneGathering {
     /// The gathering.
     gathering: Uuid,

@@ -1,9 +1,11 @@
 //! A report over a period, with a row per group.
 
+use std::borrow::Cow;
+
 use chrono::{Datelike as _, NaiveDate};
 use rusqlite::params;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
@@ -18,7 +20,7 @@ use crate::kit::{Month, Page, Tables, ViewError};
 const DEPTH: u32 = 6;
 
 /// Counts over a period, and how each is defined.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// The first day; absent where the period begins with the first fact.
     from: Option<NaiveDate>,
@@ -39,27 +41,27 @@ pub struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
     /// What each number means.
-    definitions: &'static [Definition],
+    definitions: Cow<'static, [Definition]>,
 }
 
 /// What a number means; where the meaning changes, so does the version.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 struct Definition {
     /// The name of the number.
-    name: &'static str,
+    name: Cow<'static, str>,
     /// The version of its definition.
     version: u32,
     /// How it comes about.
-    is: &'static str,
+    is: Cow<'static, str>,
 }
 
 const fn define(name: &'static str, is: &'static str) -> Definition {
-    Definition { name, version: 1, is }
+    define_anew(1, name, is)
 }
 
 /// One whose meaning has changed since.
 const fn define_anew(version: u32, name: &'static str, is: &'static str) -> Definition {
-    Definition { name, version, is }
+    Definition { name: Cow::Borrowed(name), version, is: Cow::Borrowed(is) }
 }
 
 const DEFINITIONS: &[Definition] = &[
@@ -102,7 +104,7 @@ const DEFINITIONS: &[Definition] = &[
     define("completed", "enrolments completed in the period and not reinstated since"),
 ];
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct NamedCell {
     /// The id of the program, the cohort, the type, the month or the year; empty where there is none.
     group: String,
@@ -154,7 +156,7 @@ pub(super) fn report(tables: &Tables, query: &Query, page: &Page) -> Result<Repo
         totals,
         rows,
         next,
-        definitions: DEFINITIONS,
+        definitions: Cow::Borrowed(DEFINITIONS),
     })
 }
 

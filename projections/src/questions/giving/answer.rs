@@ -1,43 +1,49 @@
 //! What is answered about gifts: cells, a year against the year before, donors who went, or rollups.
 
+use std::borrow::Cow;
+
 use chrono::NaiveDate;
-use domain::{Currency, Money};
+use domain::{ContactId, Currency, Money};
 use schemars::JsonSchema;
-use serde::Serialize;
-use uuid::Uuid;
+use serde::{Deserialize, Serialize};
 
 use crate::kit::Amounts;
 
 /// What was given.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct View {
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum View {
+    /// Gifts counted together.
+    Cells(Listed<NamedCell>),
+    /// A year against the year before.
+    Retention(Listed<TwoYears>),
+    /// Donors who gave, and not this year.
+    Lost(Listed<LostDonor>),
+    /// The rollups of donors.
+    Rollups(Listed<Rollups>),
+}
+
+/// A page of rows of one type.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Listed<R> {
     /// What exactly is counted here, with the version of the definition.
-    pub(super) definition: &'static str,
+    pub(super) definition: Cow<'static, str>,
     /// Over all rows, this page and others; a gift to two funds counts once here.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) totals: Option<Cell>,
     /// How many donors the list has, this page and others.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) donors: Option<i64>,
     /// The cells, the year, the donors or their rollups.
-    pub(super) rows: Vec<ViewRow>,
+    pub(super) rows: Vec<R>,
     /// The cursor of the next page.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) next: Option<String>,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
-pub(super) enum ViewRow {
-    Cell(NamedCell),
-    TwoYears(Box<TwoYears>),
-    LostDonor(LostDonor),
-    Rollups(Box<Rollups>),
-}
-
 /// Gifts counted together.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
-pub(super) struct Cell {
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Cell {
     /// How many gifts.
     pub(super) gifts: i64,
     /// What came in.
@@ -48,12 +54,13 @@ pub(super) struct Cell {
     pub(super) net: Amounts,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct NamedCell {
+/// The gifts of one group.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct NamedCell {
     /// The year, month, campaign, method or stage, or the id of the donor or fund; empty where gifts have none.
     pub(super) group: String,
     /// What the donor or fund is called.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<String>,
     #[serde(flatten)]
     pub(super) cell: Cell,
@@ -71,8 +78,8 @@ impl Cell {
 }
 
 /// One year against the year before.
-#[derive(Debug, Default, Serialize, JsonSchema)]
-pub(super) struct TwoYears {
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct TwoYears {
     /// The year.
     pub(super) year: i32,
     /// Who gave this year: retained, new and reactivated.
@@ -106,8 +113,8 @@ pub(super) struct TwoYears {
 }
 
 /// How much of one currency stayed.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Revenue {
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Revenue {
     /// From all donors of last year.
     pub(super) last_year: Money,
     /// From all donors of this year.
@@ -123,9 +130,9 @@ pub(super) struct Revenue {
 }
 
 /// A donor who gave once, and not this year.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct LostDonor {
-    pub(super) donor: Uuid,
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct LostDonor {
+    pub(super) donor: ContactId,
     /// Absent where none was ever given, empty where it was forgotten.
     pub(super) name: Option<String>,
     /// The latest year in which they gave before the one asked for.
@@ -135,9 +142,9 @@ pub(super) struct LostDonor {
 }
 
 /// The rollups of one donor in one currency.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Rollups {
-    pub(super) donor: Uuid,
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Rollups {
+    pub(super) donor: ContactId,
     /// Absent where none was ever given, empty where it was forgotten.
     pub(super) name: Option<String>,
     pub(super) currency: Currency,

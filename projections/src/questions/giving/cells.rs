@@ -7,7 +7,7 @@ use rusqlite::{params, types::Value};
 use uuid::Uuid;
 
 use super::{
-    answer::{Cell, NamedCell, View, ViewRow},
+    answer::{Cell, Listed, NamedCell, View},
     asked::Asked,
     gift::{self, Gift},
     names::name_of,
@@ -36,9 +36,10 @@ pub(super) fn view(tables: &Tables, query: &Query, page: &Page) -> Result<View, 
     let mut rows = Vec::with_capacity(found.len());
     for (group, cell) in found {
         let name = name(tables, asked.by, &group)?;
-        rows.push(ViewRow::Cell(NamedCell { group, name, cell }));
+        rows.push(NamedCell { group, name, cell });
     }
-    Ok(View { definition: DEFINITION, totals: Some(totals), donors: None, rows, next })
+    let definition = DEFINITION.into();
+    Ok(View::Cells(Listed { definition, totals: Some(totals), donors: None, rows, next }))
 }
 
 /// How many gifts stand in the cell of a group, or in all cells.

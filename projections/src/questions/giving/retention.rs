@@ -1,11 +1,11 @@
 //! Who stayed a donor from one year to the next, who came, who came back, and who went.
 
-use domain::{Currency, Money};
+use domain::{ContactId, Currency, Money};
 use rusqlite::params;
 use uuid::Uuid;
 
 use super::{
-    answer::{LostDonor, Revenue, TwoYears, View, ViewRow},
+    answer::{Listed, LostDonor, Revenue, TwoYears, View},
     gift::blob,
     names::name_of,
     query::{Query, Show},
@@ -30,8 +30,8 @@ pub(super) fn view(tables: &Tables, query: &Query) -> Result<View, ViewError> {
     let year = query.year.unwrap_or_default();
     let mut retention = TwoYears { year, ..people(tables, rows, year)? };
     retention.revenue = revenue(tables, rows, year)?;
-    let rows = vec![ViewRow::TwoYears(Box::new(retention))];
-    Ok(View { definition: RETENTION, totals: None, donors: None, rows, next: None })
+    let (definition, rows) = (RETENTION.into(), vec![retention]);
+    Ok(View::Retention(Listed { definition, totals: None, donors: None, rows, next: None }))
 }
 
 /// The texts of SQL by which rows of contacts are told as rows of donors.
@@ -153,12 +153,17 @@ pub(super) fn lost(tables: &Tables, query: &Query, page: &Page) -> Result<View, 
         "SELECT d.donor, max(d.year) {from} AND d.donor > ?3 GROUP BY d.donor ORDER BY d.donor LIMIT ?4"
     );
     let mut rows = tables.rows(&sql, params![kind, year, blob(after), page.fetch() as u64], |row| {
-        Ok(LostDonor { donor: row.get(0)?, name: None, last_gave: row.get(1)?, amount: Amounts::default() })
+        Ok(LostDonor {
+            donor: ContactId(row.get(0)?),
+            name: None,
+            last_gave: row.get(1)?,
+            amount: Amounts::default(),
+        })
     })?;
     let next = page.cut(&mut rows, |row| row.donor);
     for row in &mut rows {
-        row.name = name_of(tables, row.donor)?;
-        for part in tables.parts_of(row.donor)? {
+        row.name = name_of(tables, row.donor.0)?;
+        for part in tables.parts_of(row.donor.0)? {
             let sql =
                 "SELECT currency, net FROM donor_years WHERE year_kind = ?1 AND year = ?2 AND donor = ?3";
             let amounts = tables.rows(sql, params![kind, row.last_gave, part], |row| {
@@ -171,6 +176,5 @@ pub(super) fn lost(tables: &Tables, query: &Query, page: &Page) -> Result<View, 
             }
         }
     }
-    let rows = rows.into_iter().map(ViewRow::LostDonor).collect();
-    Ok(View { definition, totals: None, donors, rows, next })
+    Ok(View::Lost(Listed { definition: definition.into(), totals: None, donors, rows, next }))
 }

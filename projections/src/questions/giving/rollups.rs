@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::{Days, NaiveDate};
-use domain::{Currency, Money};
+use domain::{ContactId, Currency, Money};
 use uuid::Uuid;
 
 use super::{
-    answer::{Rollups, View, ViewRow},
+    answer::{Listed, Rollups, View},
     cells::{donors_after, gifts_of},
     gift::{Gift, blob},
     names::name_of,
@@ -69,10 +69,11 @@ impl Window {
 }
 
 pub(super) fn view(tables: &Tables, query: &Query, page: &Page) -> Result<View, ViewError> {
-    let mut view = View { definition: DEFINITION, totals: None, donors: None, rows: Vec::new(), next: None };
-    let Some(window) = Window::of(tables, query)? else { return Ok(view) };
+    let mut listed =
+        Listed { definition: DEFINITION.into(), totals: None, donors: None, rows: Vec::new(), next: None };
+    let Some(window) = Window::of(tables, query)? else { return Ok(View::Rollups(listed)) };
     let after: Option<(Uuid, Currency)> = page.after()?;
-    let is_later = |rollups: &Rollups| after.is_none_or(|after| (rollups.donor, rollups.currency) > after);
+    let is_later = |rollups: &Rollups| after.is_none_or(|after| (rollups.donor.0, rollups.currency) > after);
     let mut rows = Vec::new();
     if let Some(donor) = query.donor {
         let donor = tables.person_of(donor)?;
@@ -95,12 +96,12 @@ pub(super) fn view(tables: &Tables, query: &Query, page: &Page) -> Result<View, 
             }
         }
     }
-    view.next = page.cut(&mut rows, |row| (row.donor, row.currency));
+    listed.next = page.cut(&mut rows, |row| (row.donor, row.currency));
     for row in &mut rows {
-        row.name = name_of(tables, row.donor)?;
+        row.name = name_of(tables, row.donor.0)?;
     }
-    view.rows = rows.into_iter().map(|row| ViewRow::Rollups(Box::new(row))).collect();
-    Ok(view)
+    listed.rows = rows;
+    Ok(View::Rollups(listed))
 }
 
 /// The id right before another one.
@@ -132,7 +133,7 @@ fn roll_up(window: &Window, donor: Uuid, currency: Currency, gifts: &[Gift]) -> 
     let mut years: Vec<i32> = gifts.iter().map(|gift| window.year_of(gift.day())).collect();
     years.dedup();
     Rollups {
-        donor,
+        donor: ContactId(donor),
         name: None,
         currency,
         count,

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use domain::{
-    Outcome,
+    ContactId, Outcome,
     lead::{DisqualifiedBecause, LeadStatus},
 };
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
@@ -18,26 +18,30 @@ use super::{
 use crate::kit::{Page, Tables, ViewError, cells::page_of, column::read_word, filter::Over};
 
 /// The leads.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct View {
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum View {
+    /// Counted together.
+    Cells(Listed<NamedCell>),
+    /// One by one.
+    Leads(Listed<LeadRow>),
+}
+
+/// A page of rows of one type.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Listed<R> {
     /// Over all rows, this page and others.
     totals: Cell,
     /// The cells or the leads.
-    rows: Vec<ViewRow>,
+    rows: Vec<R>,
     /// The cursor of the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
-enum ViewRow {
-    Cell(NamedCell),
-    Lead(LeadRow),
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-struct NamedCell {
+/// Cells by name: those of one group.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct NamedCell {
     /// The source, name, status or month; empty where the leads have none.
     group: String,
     #[serde(flatten)]
@@ -45,8 +49,8 @@ struct NamedCell {
 }
 
 /// Leads counted together.
-#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
-pub(super) struct Cell {
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Cell {
     /// How many were captured.
     pub(super) captured: i64,
     /// How many of them are open: new, assigned or qualified.
@@ -64,8 +68,8 @@ pub(super) struct Cell {
 }
 
 /// One lead behind a cell.
-#[derive(Debug, Serialize, JsonSchema)]
-struct LeadRow {
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct LeadRow {
     lead: Uuid,
     status: LeadStatus,
     /// What the status comes to.
@@ -76,10 +80,10 @@ struct LeadRow {
     source: String,
     /// The name of the member of staff who has it.
     owner: Option<String>,
-    contact: Uuid,
+    contact: ContactId,
     /// Where the contact is merged with others: the one that all are merged into.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    person: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    person: Option<ContactId>,
     /// How much it is worth pursuing, 0 to 100.
     score: Option<u8>,
     /// The deal that it became.
@@ -112,9 +116,16 @@ pub(super) fn view(tables: &Tables, query: &Query, page: &Page) -> Result<View, 
         totals.add(cell);
     }
     totals.finish();
-    let (rows, next) =
-        if query.show == Show::Leads { leads(tables, query, page)? } else { named(cells, page)? };
-    Ok(View { totals, rows, next })
+    Ok(match query.show {
+        Show::Cells => {
+            let (rows, next) = named(cells, page)?;
+            View::Cells(Listed { totals, rows, next })
+        }
+        Show::Leads => {
+            let (rows, next) = leads(tables, query, page)?;
+            View::Leads(Listed { totals, rows, next })
+        }
+    })
 }
 
 /// The cells asked for, by the name of their group.
@@ -145,13 +156,12 @@ pub(super) fn cells(tables: &Tables, query: &Query) -> Result<BTreeMap<String, C
     Ok(cells)
 }
 
-fn named(cells: BTreeMap<String, Cell>, page: &Page) -> Result<(Vec<ViewRow>, Option<String>), ViewError> {
+fn named(cells: BTreeMap<String, Cell>, page: &Page) -> Result<(Vec<NamedCell>, Option<String>), ViewError> {
     let (rows, next) = page_of(cells, page)?;
-    let row = |(group, cell)| ViewRow::Cell(NamedCell { group, cell });
-    Ok((rows.into_iter().map(row).collect(), next))
+    Ok((rows.into_iter().map(|(group, cell)| NamedCell { group, cell }).collect(), next))
 }
 
-fn leads(tables: &Tables, query: &Query, page: &Page) -> Result<(Vec<ViewRow>, Option<String>), ViewError> {
+fn leads(tables: &Tables, query: &Query, page: &Page) -> Result<(Vec<LeadRow>, Option<String>), ViewError> {
     let filter = query.filter(Over::Things).page("lead", page)?;
     let sql = format!(
         "SELECT {COLUMNS}, lead, name, (SELECT person FROM person WHERE person.contact = leads.contact)
@@ -167,8 +177,8 @@ fn leads(tables: &Tables, query: &Query, page: &Page) -> Result<(Vec<ViewRow>, O
             because: lead.because,
             source: lead.source,
             owner: row.get(10)?,
-            contact: lead.contact,
-            person: row.get(11)?,
+            contact: ContactId(lead.contact),
+            person: row.get::<_, Option<_>>(11)?.map(ContactId),
             score: lead.score,
             deal: lead.deal,
             captured_at: lead.captured_at,
@@ -176,5 +186,5 @@ fn leads(tables: &Tables, query: &Query, page: &Page) -> Result<(Vec<ViewRow>, O
         })
     })?;
     let next = page.cut(&mut rows, |row| row.lead);
-    Ok((rows.into_iter().map(ViewRow::Lead).collect(), next))
+    Ok((rows, next))
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use domain::{Currency, Money, Outcome};
+use domain::{ContactId, Currency, Money, Outcome};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
@@ -15,26 +15,30 @@ use super::{
 use crate::kit::{Amounts, Page, Tables, ViewError, cells::page_of, column::read_word, filter::Over};
 
 /// The pipeline.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct View {
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum View {
+    /// Counted together.
+    Cells(Listed<NamedCell>),
+    /// One by one.
+    Deals(Listed<DealRow>),
+}
+
+/// A page of rows of one type.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Listed<R> {
     /// Over all rows, this page and others.
     totals: Cell,
     /// The cells or the deals.
-    rows: Vec<ViewRow>,
+    rows: Vec<R>,
     /// The cursor of the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
-enum ViewRow {
-    Cell(NamedCell),
-    Deal(DealRow),
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-struct NamedCell {
+/// Cells by name: those of one group.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct NamedCell {
     /// The stage, name, team, region, product or month; empty where the deals have none.
     group: String,
     #[serde(flatten)]
@@ -42,8 +46,8 @@ struct NamedCell {
 }
 
 /// Deals counted together.
-#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
-pub(super) struct Cell {
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Cell {
     /// How many deals.
     pub(super) deals: i64,
     /// What they bring or are expected to bring.
@@ -65,8 +69,8 @@ pub(super) struct Cell {
 }
 
 /// One deal behind a cell.
-#[derive(Debug, Serialize, JsonSchema)]
-struct DealRow {
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct DealRow {
     deal: Uuid,
     stage: String,
     outcome: Outcome,
@@ -75,10 +79,10 @@ struct DealRow {
     team: Option<String>,
     region: Option<String>,
     product: Option<String>,
-    contact: Option<Uuid>,
+    contact: Option<ContactId>,
     /// Where the contact is merged with others: the one that all are merged into.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    person: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    person: Option<ContactId>,
     opened_at: DateTime<Utc>,
     closed_at: Option<DateTime<Utc>>,
 }
@@ -110,9 +114,16 @@ pub(super) fn view(tables: &Tables, query: &Query, page: &Page) -> Result<View, 
         totals.add(cell);
     }
     totals.finish();
-    let (rows, next) =
-        if query.show == Show::Deals { deals(tables, query, page)? } else { named(cells, page)? };
-    Ok(View { totals, rows, next })
+    Ok(match query.show {
+        Show::Cells => {
+            let (rows, next) = named(cells, page)?;
+            View::Cells(Listed { totals, rows, next })
+        }
+        Show::Deals => {
+            let (rows, next) = deals(tables, query, page)?;
+            View::Deals(Listed { totals, rows, next })
+        }
+    })
 }
 
 /// The cells asked for, by the name of their group.
@@ -150,13 +161,12 @@ pub(super) fn cells(tables: &Tables, query: &Query) -> Result<BTreeMap<String, C
     Ok(cells)
 }
 
-fn named(cells: BTreeMap<String, Cell>, page: &Page) -> Result<(Vec<ViewRow>, Option<String>), ViewError> {
+fn named(cells: BTreeMap<String, Cell>, page: &Page) -> Result<(Vec<NamedCell>, Option<String>), ViewError> {
     let (rows, next) = page_of(cells, page)?;
-    let row = |(group, cell)| ViewRow::Cell(NamedCell { group, cell });
-    Ok((rows.into_iter().map(row).collect(), next))
+    Ok((rows.into_iter().map(|(group, cell)| NamedCell { group, cell }).collect(), next))
 }
 
-fn deals(tables: &Tables, query: &Query, page: &Page) -> Result<(Vec<ViewRow>, Option<String>), ViewError> {
+fn deals(tables: &Tables, query: &Query, page: &Page) -> Result<(Vec<DealRow>, Option<String>), ViewError> {
     let filter = query.filter(Over::Things).page("deal", page)?;
     let sql = format!(
         "SELECT {COLUMNS}, deal, name, team, region,
@@ -175,12 +185,12 @@ fn deals(tables: &Tables, query: &Query, page: &Page) -> Result<(Vec<ViewRow>, O
             team: row.get(11)?,
             region: row.get(12)?,
             product: deal.product,
-            contact: deal.contact,
-            person: row.get(13)?,
+            contact: deal.contact.map(ContactId),
+            person: row.get::<_, Option<_>>(13)?.map(ContactId),
             opened_at: deal.opened_at,
             closed_at: deal.closed_at,
         })
     })?;
     let next = page.cut(&mut rows, |row| row.deal);
-    Ok((rows.into_iter().map(ViewRow::Deal).collect(), next))
+    Ok((rows, next))
 }

@@ -10,14 +10,14 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use axum::http::{Method, StatusCode};
-use domain::{Kind, StreamId};
-use serde_json::Value;
+use domain::{ContactId, Kind, StreamId};
+use projections::Projection;
 
 use crate::{
     application::subject::{self, Held, Source},
     client::Client,
     command_line::{
-        asking::{ask, open},
+        asking::open,
         rendering::{subject_page, vcard},
         shared::Shared,
         terminal::say,
@@ -25,8 +25,8 @@ use crate::{
 };
 
 impl Source for Client {
-    async fn ask(&self, view: &str, parameters: &[(String, String)]) -> anyhow::Result<Value> {
-        ask(self, view, parameters).await
+    async fn ask<P: Projection>(&self, parameters: &[(String, String)]) -> anyhow::Result<Option<P::View>> {
+        Self::ask::<P>(self, parameters).await
     }
 }
 
@@ -41,12 +41,12 @@ pub(super) async fn write(
         bail!("{about} is no contact: what is held about somebody is asked for by contact/ID");
     }
     let client = open(shared).await?.exporting(purpose);
-    let id = about.id.to_string();
-    let held = subject::gather(&client, &id).await?;
-    refuse_erased(&client, &id).await?;
-    keep(folder, &id, &held)?;
+    let contact = ContactId(about.id);
+    let held = subject::gather(&client, contact).await?;
+    refuse_erased(&client, contact).await?;
+    keep(folder, contact, &held)?;
     // Whoever was erased while it was written is taken out again.
-    if let Err(error) = refuse_erased(&client, &id).await {
+    if let Err(error) = refuse_erased(&client, contact).await {
         std::fs::remove_dir_all(folder)?;
         return Err(error);
     }
@@ -60,28 +60,30 @@ pub(super) async fn write(
 }
 
 /// The certificate of an erasure is there for whoever was erased, and for nobody else.
-async fn refuse_erased(client: &Client, id: &str) -> anyhow::Result<()> {
-    let path = format!("/erasures/{id}");
+async fn refuse_erased(client: &Client, contact: ContactId) -> anyhow::Result<()> {
+    let path = format!("/erasures/{contact}");
     let answer = client.send(Method::GET, &path, "application/json", Vec::new()).await?;
     match answer.status() {
         StatusCode::NOT_FOUND => Ok(()),
         StatusCode::OK => {
-            bail!("contact/{id} was erased: nothing is held about them; `rapport erase` says more")
+            bail!("contact/{contact} was erased: nothing is held about them; `rapport erase` says more")
         }
-        status => bail!("whether contact/{id} was erased cannot be told ({status}): try again in a moment"),
+        status => {
+            bail!("whether contact/{contact} was erased cannot be told ({status}): try again in a moment")
+        }
     }
 }
 
 /// Writes the files, readable by their owner only, into a folder of their own.
-fn keep(folder: &Path, id: &str, held: &Held) -> anyhow::Result<()> {
+fn keep(folder: &Path, contact: ContactId, held: &Held) -> anyhow::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     if read_dir(folder)?.next().is_some() {
         bail!("{} is not empty: name an empty folder or a new one", folder.display());
     }
-    let page = subject_page::page(id, held).into_string();
+    let page = subject_page::page(contact, held).into_string();
     let files = [
-        ("data.json", format!("{:#}\n", held.document(id))),
-        ("contact.vcf", vcard::of(id, &held.card)),
+        ("data.json", format!("{:#}\n", held.document(contact)?)),
+        ("contact.vcf", vcard::of(contact, held.card.as_ref())),
         ("index.html", page),
     ];
     for (name, text) in files {

@@ -1,8 +1,15 @@
-//! The rows of an answer as a flat table of texts: for CSV, and for people at a terminal.
+//! Rows as a flat table of texts: for CSV, and for people at a terminal.
 
 use std::fmt::Write as _;
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value;
+
+use super::{
+    columns::{Column, Shape},
+    error::AnswerError,
+};
 
 /// A flat table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,38 +21,21 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// The member `rows` of an answer, or the answer itself as one row.
-    pub fn of(answer: &Value) -> Self {
-        let single = [answer.clone()];
-        let values = answer.get("rows").and_then(Value::as_array).map_or(&single[..], Vec::as_slice);
-        let mut table = Self::default();
-        for value in values {
-            let mut cells = vec![String::new(); table.columns.len()];
-            table.flatten("", value, &mut cells);
-            table.rows.push(cells);
-        }
-        for row in &mut table.rows {
-            row.resize(table.columns.len(), String::new());
-        }
-        table
+    /// The rows of a type, whichever there are.
+    pub fn of<T: Serialize + JsonSchema>(rows: &[T]) -> Result<Self, AnswerError> {
+        let columns = Shape::of::<T>().columns()?;
+        let values: Result<Vec<Value>, _> = rows.iter().map(serde_json::to_value).collect();
+        Ok(Self::under(&columns, &values?))
     }
 
-    fn flatten(&mut self, name: &str, value: &Value, cells: &mut Vec<String>) {
-        match value {
-            Value::Object(members) if money(value).is_none() && !members.is_empty() => {
-                for (member, value) in members {
-                    let name = if name.is_empty() { member.clone() } else { format!("{name}.{member}") };
-                    self.flatten(&name, value, cells);
-                }
-            }
-            _ => {
-                let column = self.columns.iter().position(|column| column == name).unwrap_or_else(|| {
-                    self.columns.push(name.to_owned());
-                    cells.push(String::new());
-                    self.columns.len() - 1
-                });
-                cells[column] = text(value);
-            }
+    /// Values under the columns of their type.
+    pub(super) fn under(columns: &[Column], values: &[Value]) -> Self {
+        let cells = |value: &Value| {
+            columns.iter().map(|column| column.cell(value).map_or_else(String::new, text)).collect()
+        };
+        Self {
+            columns: columns.iter().map(|column| column.name.clone()).collect(),
+            rows: values.iter().map(cells).collect(),
         }
     }
 
@@ -80,7 +70,7 @@ fn is_number_or_amount(cell: &str) -> bool {
 }
 
 /// How a single value is written in a cell.
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -103,21 +93,44 @@ fn money(value: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use domain::{Currency, Money};
 
     use super::*;
 
+    #[derive(Default, Serialize, JsonSchema)]
+    struct Row {
+        name: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        value: Option<Money>,
+        tags: Vec<&'static str>,
+        rate: Option<f64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        place: Option<Place>,
+    }
+
+    #[derive(Serialize, JsonSchema)]
+    struct Place {
+        city: &'static str,
+    }
+
     #[test]
     fn rows_become_csv_that_no_spreadsheet_takes_for_a_formula() {
-        let answer = json!({"rows": [
-            {"name": "=1+1", "value": {"minor": -150, "currency": "USD"}, "tags": ["a", "b"], "rate": -0.5},
-            {"name": "-1+1|cmd' /C calc'!A0"},
-            {"name": "plain, with comma", "place": {"city": "Rome"}},
-        ]});
+        let row = |name: &str| Row { name: name.to_owned(), ..Row::default() };
+        let rows = [
+            Row {
+                value: Some(Money::new(-150, Currency::USD)),
+                tags: vec!["a", "b"],
+                rate: Some(-0.5),
+                ..row("=1+1")
+            },
+            row("-1+1|cmd' /C calc'!A0"),
+            Row { place: Some(Place { city: "Rome" }), ..row("plain, with comma") },
+        ];
         let csv = "name,value,tags,rate,place.city\r\n\
                    '=1+1,-1.50 USD,a; b,-0.5,\r\n\
                    '-1+1|cmd' /C calc'!A0,,,,\r\n\
                    \"plain, with comma\",,,,Rome\r\n";
-        assert_eq!(Rows::of(&answer).to_csv(), csv);
+        assert_eq!(Rows::of(&rows).unwrap().to_csv(), csv);
+        assert_eq!(Rows::of::<Row>(&[]).unwrap().to_csv(), "name,value,tags,rate,place.city\r\n");
     }
 }
