@@ -50,7 +50,7 @@ struct Query {
     tells: bool,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct View {
     counted: u64,
 }
@@ -190,7 +190,10 @@ async fn a_question_ends_at_its_deadline_and_its_reader_answers_the_next_one() {
         assert_eq!(views.timeouts(), [("counting", times)]);
         assert_eq!(generation.kept_readers(), 1, "the reader is free again");
         // Long enough for SQLite to look up from it many times.
-        assert_eq!(views.ask(to(1_000_000)).await.unwrap().json, r#"{"counted":1000000}"#);
+        assert_eq!(
+            views.ask(to(1_000_000)).await.unwrap().answer.to_json().unwrap(),
+            r#"{"counted":1000000}"#
+        );
         assert_eq!(generation.kept_readers(), 1, "the same reader answered");
     }
 }
@@ -211,7 +214,7 @@ async fn a_question_about_the_past_ends_at_its_deadline_and_the_next_one_is_answ
     let no_time = Deadline::within(Duration::ZERO, &views.shared.stopping);
     assert_timed_out(views.ask_within(then(1), ask_tables, no_time).await, "counting");
     assert_timed_out(ask_shortly(&views, then(FOR_EVER)).await, "counting");
-    assert_eq!(views.ask(then(1_000_000)).await.unwrap().json, r#"{"counted":1000000}"#);
+    assert_eq!(views.ask(then(1_000_000)).await.unwrap().answer.to_json().unwrap(), r#"{"counted":1000000}"#);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -83,29 +83,29 @@ pub struct Wanted {
 }
 
 /// Events as they are stored, with their proofs.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Proofs {
     /// The size of the tree that the proofs lead to.
-    size: u64,
+    pub size: u64,
     /// The public key of the checkpoint.
-    key: String,
+    pub key: String,
     /// The last checkpoint.
-    checkpoint: String,
+    pub checkpoint: String,
     /// The events, in the order in which they were asked for.
-    events: Vec<ProvenEvent>,
+    pub events: Vec<ProvenEvent>,
 }
 
 /// An event with its proof.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ProvenEvent {
     /// Its number in the log, from 1.
-    number: u64,
+    pub number: u64,
     /// The hash of its leaf, in base64.
-    leaf: String,
+    pub leaf: String,
     /// What is stored, as it is stored.
-    stored: StoredEvent,
+    pub stored: StoredEvent,
     /// The hashes that lead from the leaf to the root, in base64.
-    proof: Vec<String>,
+    pub proof: Vec<String>,
 }
 
 /// The proof that an event is in the signed log.

@@ -46,6 +46,8 @@ mod tests;
 mod trust;
 mod under_way;
 
+pub(crate) use routes::tokens::{Granted, Tokens};
+
 pub(crate) use self::intent::{MANNER, PURPOSE};
 pub use self::{admission::AS, problem::Problem, trust::Trust};
 pub use crate::application::Caller;

@@ -108,6 +108,7 @@ impl From<application::Error> for Problem {
             application::Error::Read(error) => Self::unavailable(error.to_string()),
             application::Error::Command(error) => error.into(),
             application::Error::Ask(error) => error.into(),
+            application::Error::Answer(error) => Self::unavailable(error.to_string()),
             application::Error::Token(error) => error.into(),
             application::Error::Ledger(error) => error.into(),
         }

@@ -184,8 +184,8 @@ impl Story {
 
     #[track_caller]
     fn asked(&self, query: &str) -> Value {
-        let json = (self.view.view)(&self.tables, query, &Page::whole()).unwrap().unwrap();
-        serde_json::from_str(&json).unwrap()
+        let answer = (self.view.view)(&self.tables, query, &Page::whole()).unwrap().unwrap();
+        sound(&self.view, &answer)
     }
 
     #[track_caller]

@@ -19,6 +19,7 @@ use crate::{
         shared::Shared,
         terminal::{bar, say},
     },
+    http::Granted,
 };
 
 /// How many commands are sent at a time.
@@ -166,12 +167,6 @@ async fn grant(client: &Client) -> anyhow::Result<Vec<(Role, String)>> {
         granted.push((role, answer.token));
     }
     Ok(granted)
-}
-
-/// What is read of the answer to a grant.
-#[derive(Deserialize)]
-struct Granted {
-    token: String,
 }
 
 fn welcome(

@@ -6,9 +6,13 @@ use axum::http::Method;
 use clap::{Args, Subcommand};
 use domain::Role;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::{Value, json};
+use projections::Sheet;
+use serde_json::json;
 
-use crate::command_line::{rendering::table, shared::Shared, terminal::say};
+use crate::{
+    command_line::{rendering::table, shared::Shared, terminal::say},
+    http::{Granted, Tokens},
+};
 
 /// Let people and programs in, or put them out.
 #[derive(Args)]
@@ -44,13 +48,14 @@ impl Token {
         match self.what {
             What::Create { name, role } => {
                 let body = json!({ "name": name, "role": role }).to_string().into_bytes();
-                let answer: Value =
-                    serde_json::from_str(&client.fetch(Method::POST, "/tokens", json, body).await?.text)?;
-                say(&format!("{}\n", answer["token"].as_str().unwrap_or_default()))?;
+                let answer = client.fetch(Method::POST, "/tokens", json, body).await?;
+                let Granted { token, .. } = serde_json::from_str(&answer.text)?;
+                say(&format!("{token}\n"))?;
             }
             What::List => {
                 let answer = client.fetch(Method::GET, "/tokens", json, Vec::new()).await?;
-                say(&table::text(&serde_json::from_str(&answer.text)?))?;
+                let tokens: Tokens = serde_json::from_str(&answer.text)?;
+                say(&table::text(&Sheet::of(&tokens)?))?;
             }
             What::Revoke { name } => {
                 let path = format!("/tokens/{}", utf8_percent_encode(&name, NON_ALPHANUMERIC));

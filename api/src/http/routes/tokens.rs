@@ -33,14 +33,14 @@ pub(crate) struct Grant {
 }
 
 /// Every token.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Tokens {
     /// The oldest first.
     rows: Vec<TokenRow>,
 }
 
 /// A token, without its secret.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct TokenRow {
     /// The name under which the events of its bearer are recorded.
     name: String,
@@ -60,14 +60,14 @@ impl TokenRow {
 }
 
 /// A token that was granted.
-#[derive(Serialize, JsonSchema)]
-struct Granted {
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Granted {
     /// Whose it is.
     name: String,
     /// What they may do.
     role: Role,
     /// The token itself, seen only here.
-    token: String,
+    pub(crate) token: String,
 }
 
 /// Every token, without its secret.

@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use projections::{Answer, Description};
+use serde_json::Value;
 
 use crate::{
     application::{

@@ -4,15 +4,23 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use axum::http::Method;
+use chrono::SecondsFormat;
 use domain::{Kind, StreamId};
 use ledger::bundle::{Bundle, BundledEvent, FORMAT, Meaning};
-use serde_json::{Value, json};
+use projections::{
+    HistoryRow,
+    questions::history::{History, View},
+};
+use serde_json::json;
 
 use crate::{
-    application::whole_file,
+    application::{
+        proofs::{Proofs, ProvenEvent},
+        whole_file,
+    },
     client::Client,
     command_line::{
-        asking::{ask, open},
+        asking::open,
         shared::Shared,
         terminal::{log_bar, say},
     },
@@ -42,9 +50,9 @@ pub(super) async fn write(
     let mut cursor = None;
     loop {
         let page = history(&client, about, size, cursor.as_deref()).await?;
-        prove(&client, size, &page, &mut bundle).await?;
+        cursor = page.next;
+        prove(&client, size, page.rows, &mut bundle).await?;
         bar.set_position(bundle.events.len() as u64);
-        cursor = page["next"].as_str().map(str::to_owned);
         if cursor.is_none() {
             break;
         }
@@ -68,7 +76,7 @@ pub(super) async fn write(
 }
 
 /// A page of what was recorded up to a size of the log.
-async fn history(client: &Client, about: StreamId, size: u64, cursor: Option<&str>) -> anyhow::Result<Value> {
+async fn history(client: &Client, about: StreamId, size: u64, cursor: Option<&str>) -> anyhow::Result<View> {
     let whose = match about.kind {
         Kind::Contact => ("contact", about.id.to_string()),
         _ => ("stream", about.to_string()),
@@ -76,32 +84,33 @@ async fn history(client: &Client, about: StreamId, size: u64, cursor: Option<&st
     let mut pairs = vec![whose, ("limit", PAGE.to_string()), ("after", size.to_string())];
     pairs.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
     let pairs: Vec<_> = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    ask(client, "history", &pairs).await
+    client.ask::<History>(&pairs).await?.with_context(|| format!("nothing is recorded about {about}"))
 }
 
 /// Adds the events of a page with their proofs.
-async fn prove(client: &Client, size: u64, page: &Value, bundle: &mut Bundle) -> anyhow::Result<()> {
-    let covered = |row: &&Value| row["position"].as_u64().is_some_and(|position| position <= size);
-    let rows: Vec<&Value> = page["rows"].as_array().into_iter().flatten().filter(covered).collect();
-    let positions: Vec<&Value> = rows.iter().map(|row| &row["position"]).collect();
+async fn prove(client: &Client, size: u64, rows: Vec<HistoryRow>, bundle: &mut Bundle) -> anyhow::Result<()> {
+    let rows: Vec<HistoryRow> = rows.into_iter().filter(|row| row.position <= size).collect();
+    let positions: Vec<u64> = rows.iter().map(|row| row.position).collect();
     let wanted = json!({ "positions": positions, "size": size }).to_string().into_bytes();
     let proven = client.fetch(Method::POST, "/ledger/proofs", "application/json", wanted).await?;
-    let mut proven: Value = serde_json::from_str(&proven.text)?;
-    let events = proven["events"].as_array_mut().map(std::mem::take).unwrap_or_default();
-    for (row, mut event) in rows.into_iter().zip(events) {
-        event.as_object_mut().and_then(|event| event.remove("leaf"));
-        event["meaning"] = serde_json::to_value(meaning(row))?;
-        bundle.events.push(serde_json::from_value::<BundledEvent>(event)?);
+    let Proofs { events, .. } = serde_json::from_str(&proven.text)?;
+    if events.len() != rows.len() {
+        bail!("{} events were to be proven, and {} were: try again in a moment", rows.len(), events.len());
     }
+    let bundled = rows.into_iter().zip(events).map(|(row, event)| {
+        let ProvenEvent { number, leaf: _, stored, proof } = event;
+        BundledEvent { number, stored, proof, meaning: meaning(row) }
+    });
+    bundle.events.extend(bundled);
     Ok(())
 }
 
-fn meaning(row: &Value) -> Meaning {
-    let text = |name: &str| row[name].as_str().map(str::to_owned);
+fn meaning(row: HistoryRow) -> Meaning {
+    let when = row.occurred_at.unwrap_or(row.recorded_at);
     Meaning {
-        what: text("what").unwrap_or_default(),
-        detail: text("detail"),
-        reason: text("reason"),
-        when: text("occurred_at").or_else(|| text("recorded_at")).unwrap_or_default(),
+        what: row.what,
+        detail: row.detail,
+        reason: row.reason,
+        when: when.to_rfc3339_opts(SecondsFormat::AutoSi, true),
     }
 }
