@@ -46,7 +46,10 @@ mod tests;
 mod trust;
 mod under_way;
 
-pub(crate) use routes::tokens::{Granted, Tokens};
+pub(crate) use routes::{
+    tokens::{Granted, Tokens},
+    unsubscribe::Made as MadeLink,
+};
 
 pub(crate) use self::intent::{MANNER, PURPOSE};
 pub use self::{admission::AS, problem::Problem, trust::Trust};

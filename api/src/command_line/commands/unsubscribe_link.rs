@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use axum::http::Method;
 use clap::Args;
 use domain::{Kind, StreamId};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::command_line::{shared::Shared, terminal::say};
 
@@ -37,8 +37,8 @@ impl UnsubscribeLink {
         let client = shared.open_existing().await?;
         let body = body.to_string().into_bytes();
         let answer = client.fetch(Method::POST, "/unsubscribe-links", "application/json", body).await?;
-        let answer: Value = serde_json::from_str(&answer.text)?;
-        say(&format!("{}\n", answer["path"].as_str().unwrap_or_default()))?;
+        let MadeLink { path } = serde_json::from_str(&answer.text)?;
+        say(&format!("{path}\n"))?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -29,10 +29,10 @@ use crate::{
 };
 
 /// A link that was made.
-#[derive(Serialize, JsonSchema)]
-struct Made {
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Made {
     /// Its path on this server.
-    path: String,
+    pub(crate) path: String,
 }
 
 /// Makes the link of a contact for a purpose and a channel.
