@@ -8,7 +8,10 @@ use clap::Args;
 use domain::{Kind, StreamId};
 use serde_json::json;
 
-use crate::command_line::{shared::Shared, terminal::say};
+use crate::{
+    command_line::{shared::Shared, terminal::say},
+    http::MadeLink,
+};
 
 /// Print the link by which a contact ends what they get, to be put into what is sent to them.
 #[derive(Args)]
