@@ -95,12 +95,17 @@ fn fold(view: &AnyView, tables: &Tables, recorded: &Recorded) {
     }
 }
 
-/// The tables of a view after one thing of every kind has begun, but not yet that whose first event this tag names.
-fn begun(view: &AnyView, kind: Kind, tag: &str) -> Tables {
+/// The tables of a view before anything has happened.
+fn empty(view: &AnyView) -> Tables {
     let connection = Connection::open_in_memory().unwrap();
     view.create_tables(&connection).unwrap();
     connection.execute_batch(view.indexes).unwrap();
-    let tables = Tables::new(connection, Arc::new(NoKeys));
+    Tables::new(connection, Arc::new(NoKeys))
+}
+
+/// The tables of a view after one thing of every kind has begun, but not yet that whose first event this tag names.
+fn begun(view: &AnyView, kind: Kind, tag: &str) -> Tables {
+    let tables = empty(view);
     let own = Some(&kind).filter(|kind| !BEGUN.contains(kind));
     for (position, kind) in (1..).zip(BEGUN.iter().chain(own)) {
         let first = kind.tags()[0];
@@ -111,14 +116,14 @@ fn begun(view: &AnyView, kind: Kind, tag: &str) -> Tables {
     tables
 }
 
-/// The tables of a view after everything has happened that ends nothing.
+/// The tables of a view after everything has happened that ends nothing, whatever begins first.
 pub(crate) fn told(view: &AnyView) -> Tables {
-    let tables = begun(view, "");
+    let tables = empty(view);
     let ends = [".voided", ".erased", ".merged", ".cancelled", ".unlinked", ".withdrawn"];
-    let tags = Kind::ALL.iter().flat_map(|kind| kind.tags().iter().skip(1).map(move |tag| (*kind, *tag)));
-    for (position, (kind, tag)) in
-        (AT..).zip(tags.filter(|(_, tag)| !ends.iter().any(|end| tag.ends_with(end))))
-    {
+    let first = Kind::ALL.iter().map(|kind| (*kind, kind.tags()[0]));
+    let later = Kind::ALL.iter().flat_map(|kind| kind.tags().iter().skip(1).map(move |tag| (*kind, *tag)));
+    let happened = first.chain(later.filter(|(_, tag)| !ends.iter().any(|end| tag.ends_with(end))));
+    for (position, (kind, tag)) in (1..).zip(happened) {
         fold(view, &tables, &recorded(kind, golden(kind, tag), position));
     }
     tables
