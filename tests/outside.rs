@@ -10,6 +10,7 @@ mod demo;
 mod disclosures;
 mod erasure;
 mod golden_events;
+mod guides;
 mod harness;
 mod http_once;
 mod http_problems;
