@@ -3,19 +3,19 @@
 use domain::{Kind, Role};
 use serde_json::{Value, json};
 
-use crate::harness::{Ask, House, binary, id};
+use crate::harness::{Ask, System, binary, id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_names_a_source_is_recorded_as_the_one_who_did() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
+    let system = System::open(folder.path()).await;
     let body = json!({
         "register": { "form": "person", "name": "x" },
         "source": { "name": "nightly-sync" },
         "on_behalf_of": "member:somebody-else",
     });
-    house.ask_as(Role::Intake, Ask::command(Kind::Contact, id(Kind::Contact, 1), &body)).await.good();
-    let events = house.ask(Ask::get("/events")).await.good().json();
+    system.ask_as(Role::Intake, Ask::command(Kind::Contact, id(Kind::Contact, 1), &body)).await.good();
+    let events = system.ask(Ask::get("/events")).await.good().json();
     assert_eq!(
         (&events[0]["by"], &events[0]["onbehalfof"]),
         (&json!("import:nightly-sync"), &json!("member:intake"))
@@ -25,16 +25,16 @@ async fn whoever_names_a_source_is_recorded_as_the_one_who_did() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_for_one_command_about_one_thing() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
+    let system = System::open(folder.path()).await;
     let register = |number| {
         let body = json!({ "register": { "form": "person", "name": "x" } });
         Ask::command(Kind::Contact, id(Kind::Contact, number), &body).key("k")
     };
-    house.ask(register(1)).await.good();
-    house.ask(register(1)).await.good();
-    assert_eq!(house.ask(register(2)).await.status, 422);
-    assert_eq!(house.ask(register(1).if_match(77)).await.status, 422);
-    assert_eq!(house.head().0, 1);
+    system.ask(register(1)).await.good();
+    system.ask(register(1)).await.good();
+    assert_eq!(system.ask(register(2)).await.status, 422);
+    assert_eq!(system.ask(register(1).if_match(77)).await.status, 422);
+    assert_eq!(system.head().0, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,31 +46,31 @@ async fn a_refund_to_the_nanosecond_is_the_same_refund_after_a_restart() {
         "source": { "name": "bank" },
         "occurred_at": "2020-02-01T00:00:00.123456789Z",
     });
-    let house = House::open(folder.path()).await;
-    house
+    let system = System::open(folder.path()).await;
+    system
         .command(Kind::Gift, gift, json!({ "receive": { "amount": { "minor": 1_000, "currency": "USD" } } }))
         .await;
-    house.command(Kind::Gift, gift, refund.clone()).await;
-    house.close().await;
-    let house = House::open(folder.path()).await;
-    let again = house.command(Kind::Gift, gift, refund).await;
+    system.command(Kind::Gift, gift, refund.clone()).await;
+    system.close().await;
+    let system = System::open(folder.path()).await;
+    let again = system.command(Kind::Gift, gift, refund).await;
     assert_eq!(again.json()["events"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_revoked_where_tokens_are_and_nowhere_else() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
+    let system = System::open(folder.path()).await;
     let member = commands::member::id_of("carl");
-    house.ask(Ask::post("/tokens", &json!({ "name": "carl", "role": "staff" }))).await.good();
+    system.ask(Ask::post("/tokens", &json!({ "name": "carl", "role": "staff" }))).await.good();
     let revoke = Ask::command(Kind::Member, member, &json!({ "revoke_token": {} }));
-    assert_eq!(house.ask(revoke).await.status, 403);
+    assert_eq!(system.ask(revoke).await.status, 403);
     // Renamed by somebody, granted again: the name in the books does not stand in the way of a token.
-    house.command(Kind::Member, member, json!({ "rename": { "name": "Carla" } })).await;
-    house.ask(Ask::new("DELETE", "/tokens/carl", "")).await.good();
-    house.ask(Ask::post("/tokens", &json!({ "name": "carl", "role": "admin" }))).await.good();
+    system.command(Kind::Member, member, json!({ "rename": { "name": "Carla" } })).await;
+    system.ask(Ask::new("DELETE", "/tokens/carl", "")).await.good();
+    system.ask(Ask::post("/tokens", &json!({ "name": "carl", "role": "admin" }))).await.good();
     let tags: Vec<Value> =
-        house.ask(Ask::get("/events?kind=member")).await.json().as_array().unwrap().clone();
+        system.ask(Ask::get("/events?kind=member")).await.json().as_array().unwrap().clone();
     let tags: Vec<&str> = tags.iter().map(|event| event["type"].as_str().unwrap()).collect();
     let expected = ["joined", "token_granted", "renamed", "token_revoked", "token_granted"];
     assert_eq!(tags, expected.map(|tag| format!("rapport.member.{tag}.v1")));
@@ -95,16 +95,16 @@ fn the_command_line_writes_under_the_name_that_it_is_given() {
 #[tokio::test(flavor = "multi_thread")]
 async fn questions_about_the_past_that_nobody_waits_for_leave_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
+    let system = System::open(folder.path()).await;
     for number in 1..=50 {
-        house.command(Kind::Deal, id(Kind::Deal, number), json!({ "open": { "stage": "A" } })).await;
+        system.command(Kind::Deal, id(Kind::Deal, number), json!({ "open": { "stage": "A" } })).await;
     }
     for minute in 0..60 {
         let ask = Ask::get(format!("/views/pipeline?as_of=2019-01-01T00:{minute:02}:00Z"));
         // Hung up on before the answer can be there.
-        let _ = tokio::time::timeout(std::time::Duration::from_millis(2), house.ask(ask)).await;
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(2), system.ask(ask)).await;
     }
-    house.ask(Ask::get("/views/pipeline?as_of=2018-01-01")).await.good();
+    system.ask(Ask::get("/views/pipeline?as_of=2018-01-01")).await.good();
     let files =
         std::fs::read_dir(folder.path().join("views/past")).unwrap().map(|entry| entry.unwrap().path());
     let kept = files.filter(|path| path.extension().is_some_and(|ending| ending == "sqlite")).count();
@@ -115,7 +115,7 @@ async fn questions_about_the_past_that_nobody_waits_for_leave_nothing_behind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_largest_gifts_add_up_exactly() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
+    let system = System::open(folder.path()).await;
     let largest = domain::Money::LIMIT;
     let mut lines = String::new();
     for number in 1..=500 {
@@ -123,9 +123,9 @@ async fn the_largest_gifts_add_up_exactly() {
         lines += &json!({ "kind": "gift", "id": id(Kind::Gift, number), "receive": receive }).to_string();
         lines.push('\n');
     }
-    house.ask(Ask::new("POST", "/commands", lines)).await.good();
-    let giving = house.view("giving", "").await;
+    system.ask(Ask::new("POST", "/commands", lines)).await.good();
+    let giving = system.view("giving", "").await;
     assert_eq!(giving["totals"]["received"][0]["minor"], 500 * largest);
     let beyond = json!({ "receive": { "amount": { "minor": largest + 1, "currency": "USD" } } });
-    assert_eq!(house.ask(Ask::command(Kind::Gift, id(Kind::Gift, 9_999), &beyond)).await.status, 422);
+    assert_eq!(system.ask(Ask::command(Kind::Gift, id(Kind::Gift, 9_999), &beyond)).await.status, 422);
 }

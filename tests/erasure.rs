@@ -13,7 +13,7 @@ use store::{DataFolder, EmbeddedStore, Log as _, Options};
 use uuid::Uuid;
 
 use crate::{
-    harness::{Ask, Client, Dice, House, Served, id, printed, run},
+    harness::{Ask, Client, Dice, Served, System, id, printed, run},
     known::{Step, known},
 };
 
@@ -154,20 +154,20 @@ fn found(folder: &Path, whose: &str) -> Vec<String> {
     found
 }
 
-async fn tell(house: &House) {
+async fn tell(system: &System) {
     for (kind, id, body) in whole_story() {
-        house.command(kind, id, body).await;
+        system.command(kind, id, body).await;
     }
-    house.rapport.views.settle(house.head(), |_| ()).await;
+    system.rapport.views.settle(system.head(), |_| ()).await;
 }
 
-async fn erase(house: &House, contact: Uuid) -> Value {
-    house.command(Kind::Contact, contact, json!({ "erase": { "ground": "request" } })).await;
-    house.ask(Ask::get(format!("/erasures/{contact}"))).await.good().json()
+async fn erase(system: &System, contact: Uuid) -> Value {
+    system.command(Kind::Contact, contact, json!({ "erase": { "ground": "request" } })).await;
+    system.ask(Ask::get(format!("/erasures/{contact}"))).await.good().json()
 }
 
-async fn check(house: &House) {
-    for view in house.rapport.views.check(&[], |_, _| ()).await.unwrap() {
+async fn check(system: &System) {
+    for view in system.rapport.views.check(&[], |_, _| ()).await.unwrap() {
         assert!(view.differences.is_empty() && view.stopped.is_none(), "{view:?}");
     }
 }
@@ -175,19 +175,19 @@ async fn check(house: &House) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_erased_are_in_no_file_while_it_runs_and_every_number_stays() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    tell(&house).await;
+    let system = System::open(folder.path()).await;
+    tell(&system).await;
     // Somebody looks back, so that files of the past are there.
-    let then = house.head();
-    house.ask(Ask::get(format!("/views/contacts?id={}&known_at={then}", ada()))).await.good();
-    house.ask(Ask::get(format!("/views/history?contact={}&as_of=2100-01-01", ada()))).await.good();
+    let then = system.head();
+    system.ask(Ask::get(format!("/views/contacts?id={}&known_at={then}", ada()))).await.good();
+    system.ask(Ask::get(format!("/views/history?contact={}&as_of=2100-01-01", ada()))).await.good();
     assert!(!found(folder.path(), "Ada").is_empty(), "what is looked for can be found");
     let figures = ["giving", "engagement", "leads", "pipeline"];
     let mut before = Vec::new();
     for view in figures {
-        before.push(house.view(view, "").await.to_string());
+        before.push(system.view(view, "").await.to_string());
     }
-    let certificate = erase(&house, ada()).await;
+    let certificate = erase(&system, ada()).await;
     assert_eq!(certificate["complete"], true, "{certificate}");
     assert_eq!((&certificate["keys"]["living"], &certificate["past_from_before"]), (&json!(0), &json!(0)));
     assert!(certificate["views"].as_array().unwrap().iter().any(|view| view["rows"].as_u64() > Some(0)));
@@ -195,41 +195,41 @@ async fn the_erased_are_in_no_file_while_it_runs_and_every_number_stays() {
     assert_eq!(found(folder.path(), "Ada"), [] as [String; 0]);
     assert!(!found(folder.path(), "Ben").is_empty());
     for (view, before) in figures.iter().zip(before) {
-        assert_eq!(house.view(view, "").await.to_string(), before, "{view}");
+        assert_eq!(system.view(view, "").await.to_string(), before, "{view}");
     }
-    check(&house).await;
+    check(&system).await;
     // What is left says that it happened, by whom, and nothing of it.
-    let history = house.view("history", &format!("contact={}", ada())).await;
+    let history = system.view("history", &format!("contact={}", ada())).await;
     let rows = history["rows"].as_array().unwrap();
     assert!(rows.iter().any(|row| row["tag"] == "contact.erased" && row["by"] == "member:admin"));
     let renamed = rows.iter().find(|row| row["tag"] == "contact.renamed").unwrap();
     assert_eq!((&renamed["detail"], &renamed["reason"]), (&json!(""), &json!("")));
-    let erasures = house.view("erasures", "").await;
+    let erasures = system.view("erasures", "").await;
     assert_eq!(erasures["rows"][0]["contact"], ada().to_string());
-    let events = house.ask(Ask::get(format!("/events?subject={}&limit=1000", ada()))).await.good().text();
+    let events = system.ask(Ask::get(format!("/events?subject={}&limit=1000", ada()))).await.good().text();
     assert!(events.contains(r#""erased":true"#) && !events.contains("Ada-"));
     // Also of the past nothing is said any more, and nothing comes back after a start.
-    let past = house.ask(Ask::get(format!("/views/contacts?id={}&known_at={then}", ada()))).await.good();
+    let past = system.ask(Ask::get(format!("/views/contacts?id={}&known_at={then}", ada()))).await.good();
     assert_eq!(past.json()["name"], "");
-    house.close().await;
-    let house = House::open(folder.path()).await;
-    check(&house).await;
+    system.close().await;
+    let system = System::open(folder.path()).await;
+    check(&system).await;
     assert_eq!(found(folder.path(), "Ada"), [] as [String; 0]);
-    assert_eq!(house.view("contacts", &format!("id={}", ben())).await["name"], marker("Ben", "renamed"));
+    assert_eq!(system.view("contacts", &format!("id={}", ben())).await["name"], marker("Ben", "renamed"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_record_of_an_erasure_holds_nothing_that_was_erased_nor_why_in_words() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    tell(&house).await;
+    let system = System::open(folder.path()).await;
+    tell(&system).await;
     let reason = marker("Ada", "reason");
     let body = json!({ "erase": { "ground": "request" }, "reason": reason });
-    let position = house.command(Kind::Contact, ada(), body).await.position();
-    let event = house.ask(Ask::get(format!("/events?from={}&limit=1", position - 1))).await.good().json();
+    let position = system.command(Kind::Contact, ada(), body).await.position();
+    let event = system.ask(Ask::get(format!("/events?from={}&limit=1", position - 1))).await.good().json();
     assert_eq!(event[0]["data"], json!({ "ground": "request" }));
     assert_eq!(event[0]["reason"], json!(r#"{"erased":true}"#));
-    house.ask(Ask::get(format!("/erasures/{}", ada()))).await.good();
+    system.ask(Ask::get(format!("/erasures/{}", ada()))).await.good();
     assert_eq!(found(folder.path(), "Ada"), [] as [String; 0]);
 }
 
@@ -237,7 +237,7 @@ async fn the_record_of_an_erasure_holds_nothing_that_was_erased_nor_why_in_words
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_who_are_erased_none_leaves_a_trace_in_the_pages_of_the_others() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
+    let system = System::open(folder.path()).await;
     let mut dice = Dice(7);
     let people: Vec<Uuid> = (0..1_500).map(|_| Uuid::from_u64_pair(dice.roll(), dice.roll())).collect();
     let word = |contact: &Uuid, what: &str| format!("{what}{}", contact.simple());
@@ -255,8 +255,8 @@ async fn of_many_who_are_erased_none_leaves_a_trace_in_the_pages_of_the_others()
             })
             .map(|line| format!("{line}\n"))
             .collect();
-        house.ask(Ask::new("POST", "/commands", lines)).await.good();
-        house.rapport.views.settle(house.head(), |_| ()).await;
+        system.ask(Ask::new("POST", "/commands", lines)).await.good();
+        system.rapport.views.settle(system.head(), |_| ()).await;
     }
     let erased: Vec<&Uuid> = people.iter().step_by(9).collect();
     let lines: String = erased
@@ -264,9 +264,9 @@ async fn of_many_who_are_erased_none_leaves_a_trace_in_the_pages_of_the_others()
         .map(|person| json!({ "kind": "contact", "id": person, "erase": { "ground": "retention" } }))
         .map(|line| format!("{line}\n"))
         .collect();
-    house.ask(Ask::new("POST", "/commands", lines)).await.good();
-    house.rapport.views.settle(house.head(), |_| ()).await;
-    let certificate = house.ask(Ask::get(format!("/erasures/{}", erased[0]))).await.good().json();
+    system.ask(Ask::new("POST", "/commands", lines)).await.good();
+    system.rapport.views.settle(system.head(), |_| ()).await;
+    let certificate = system.ask(Ask::get(format!("/erasures/{}", erased[0]))).await.good().json();
     assert_eq!(certificate["complete"], true, "{certificate}");
     let mut left = Vec::new();
     for file in files(folder.path()) {
@@ -280,13 +280,13 @@ async fn of_many_who_are_erased_none_leaves_a_trace_in_the_pages_of_the_others()
         }
     }
     assert_eq!(left, [] as [String; 0]);
-    check(&house).await;
+    check(&system).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn for_every_view_fold_then_erase_is_erase_then_fold() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
+    let system = System::open(folder.path()).await;
     let mut dice = Dice(11);
     let mut messages = Vec::new();
     // Things begin before they go on; nobody is erased yet.
@@ -306,57 +306,57 @@ async fn for_every_view_fold_then_erase_is_erase_then_fold() {
         }
     }
     for (kind, id, body) in begin {
-        let reply = house.ask(Ask::command(kind, id, &body)).await;
+        let reply = system.ask(Ask::command(kind, id, &body)).await;
         if kind == Kind::Conversation && reply.status == 200 {
             for event in reply.json()["events"].as_array().unwrap() {
                 messages.push((id, event["id"].as_str().unwrap().to_owned()));
             }
         }
     }
-    house.rapport.views.settle(house.head(), |_| ()).await;
-    check(&house).await;
+    system.rapport.views.settle(system.head(), |_| ()).await;
+    check(&system).await;
     let redact = |message: &str| json!({ "redact": { "message": message, "ground": "request" } });
     for (conversation, message) in messages.iter().step_by(3) {
-        house.ask(Ask::command(Kind::Conversation, *conversation, &redact(message))).await;
+        system.ask(Ask::command(Kind::Conversation, *conversation, &redact(message))).await;
     }
     for number in 0..3 {
-        erase(&house, id(Kind::Contact, number)).await;
+        erase(&system, id(Kind::Contact, number)).await;
         for _ in 0..40 {
             let (kind, id, body) = Step::rolled(&mut dice).body(None);
-            house.ask(Ask::command(kind, id, &body)).await;
+            system.ask(Ask::command(kind, id, &body)).await;
         }
     }
-    house.rapport.views.settle(house.head(), |_| ()).await;
-    let redacted = house.view("erasures", "of=message").await;
+    system.rapport.views.settle(system.head(), |_| ()).await;
+    let redacted = system.view("erasures", "of=message").await;
     assert!(redacted["rows"].as_array().unwrap().len() > 2, "{redacted}");
     // Each view was folded and then erased; the check folds what is erased already.
-    check(&house).await;
+    check(&system).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_message_is_redacted_for_somebody_whom_it_mentions_and_the_rest_stays() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    tell(&house).await;
+    let system = System::open(folder.path()).await;
+    tell(&system).await;
     let conversation = id(Kind::Conversation, 2);
     let secret = marker("Ada", "text");
     let reply = json!({ "reply": { "direction": "incoming", "text": secret, "mentions": [ada()] } });
-    let reply = house.command(Kind::Conversation, conversation, reply).await.json();
+    let reply = system.command(Kind::Conversation, conversation, reply).await.json();
     let message = reply["events"][0]["id"].as_str().unwrap();
-    house.rapport.views.settle(house.head(), |_| ()).await;
+    system.rapport.views.settle(system.head(), |_| ()).await;
     let redact = json!({ "redact": { "message": message, "ground": "request" } });
-    let refused = house.ask_as(Role::Staff, Ask::command(Kind::Conversation, conversation, &redact)).await;
+    let refused = system.ask_as(Role::Staff, Ask::command(Kind::Conversation, conversation, &redact)).await;
     assert_eq!(refused.status, 403);
-    house.command(Kind::Conversation, conversation, redact.clone()).await;
-    let thread = house.view("conversations", &format!("conversation={conversation}")).await.to_string();
+    system.command(Kind::Conversation, conversation, redact.clone()).await;
+    let thread = system.view("conversations", &format!("conversation={conversation}")).await.to_string();
     assert!(thread.contains("Ben-text") && !thread.contains("Ada-text"), "{thread}");
-    let history = house.view("history", &format!("stream=conversation-{conversation}")).await;
+    let history = system.view("history", &format!("stream=conversation-{conversation}")).await;
     let rows = history["rows"].as_array().unwrap();
     assert_eq!(rows[1]["detail"], "");
     assert_eq!(rows[2]["corrects"], message);
-    check(&house).await;
+    check(&system).await;
     // Done again it changes nothing.
-    let again = house.command(Kind::Conversation, conversation, redact).await.json();
+    let again = system.command(Kind::Conversation, conversation, redact).await.json();
     assert_eq!(again["events"], json!([]));
 }
 
@@ -402,10 +402,10 @@ fn a_restored_backup_brings_nobody_back_and_old_keys_are_useless_after_a_new_epo
     let data = at("data");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let token = runtime.block_on(async {
-        let house = House::open(&data).await;
-        tell(&house).await;
-        let token = house.token(Role::Admin).to_owned();
-        house.close().await;
+        let system = System::open(&data).await;
+        tell(&system).await;
+        let token = system.token(Role::Admin).to_owned();
+        system.close().await;
         token
     });
     let served = Served::start(&data);
@@ -581,15 +581,15 @@ fn what_is_held_about_somebody_is_handed_to_them_without_what_is_of_others() {
     let data = place.path().join("data");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let house = House::open(&data).await;
-        tell(&house).await;
+        let system = System::open(&data).await;
+        tell(&system).await;
         // Ben writes in Ada's conversation, and they are related.
         let said =
             json!({ "reply": { "direction": "incoming", "author": ben(), "text": marker("Ben", "secret") } });
-        house.command(Kind::Conversation, id(Kind::Conversation, 1), said).await;
+        system.command(Kind::Conversation, id(Kind::Conversation, 1), said).await;
         let related = json!({ "start_relationship": { "relationship": "partner_of", "to": ben() } });
-        house.command(Kind::Contact, ada(), related).await;
-        house.close().await;
+        system.command(Kind::Contact, ada(), related).await;
+        system.close().await;
     });
     let folder = place.path().join("ada");
     let about = format!("contact/{}", ada());
@@ -626,42 +626,42 @@ fn what_is_held_about_somebody_is_handed_to_them_without_what_is_of_others() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_merged_person_one_contact_is_erased_and_the_person_stays_one() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    tell(&house).await;
+    let system = System::open(folder.path()).await;
+    tell(&system).await;
     let merge = |into: Uuid| json!({ "merge": { "into": into, "evidence": [] } });
-    house.command(Kind::Contact, ada(), merge(ben())).await;
-    house.rapport.views.settle(house.head(), |_| ()).await;
-    let engagement = house.view("engagement", "").await;
-    let certificate = erase(&house, ada()).await;
+    system.command(Kind::Contact, ada(), merge(ben())).await;
+    system.rapport.views.settle(system.head(), |_| ()).await;
+    let engagement = system.view("engagement", "").await;
+    let certificate = erase(&system, ada()).await;
     assert_eq!(certificate["complete"], true, "{certificate}");
     assert_eq!(found(folder.path(), "Ada"), [] as [String; 0]);
     assert!(!found(folder.path(), "Ben").is_empty());
-    assert_eq!(house.view("engagement", "").await, engagement);
+    assert_eq!(system.view("engagement", "").await, engagement);
     // Nobody is merged into whoever was erased, and no circle is closed over them either.
     let third = id(Kind::Contact, 3);
     let register = json!({ "register": { "form": "person", "name": "Cleo" } });
-    house.command(Kind::Contact, third, register).await;
+    system.command(Kind::Contact, third, register).await;
     for (contact, into) in [(third, ada()), (ben(), ada())] {
-        let refused = house.ask(Ask::command(Kind::Contact, contact, &merge(into))).await;
+        let refused = system.ask(Ask::command(Kind::Contact, contact, &merge(into))).await;
         assert_eq!(refused.status, 422, "{}", refused.text());
     }
-    check(&house).await;
+    check(&system).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_circle_is_closed_over_somebody_who_was_erased() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    tell(&house).await;
+    let system = System::open(folder.path()).await;
+    tell(&system).await;
     let third = id(Kind::Contact, 3);
-    house.command(Kind::Contact, third, json!({ "register": { "form": "person", "name": "Cleo" } })).await;
+    system.command(Kind::Contact, third, json!({ "register": { "form": "person", "name": "Cleo" } })).await;
     let merge = |into: Uuid| json!({ "merge": { "into": into, "evidence": [] } });
     // The third is Ada, and Ada is Ben; then Ada is erased. Ben is not the third: that would be a circle.
-    house.command(Kind::Contact, third, merge(ada())).await;
-    house.command(Kind::Contact, ada(), merge(ben())).await;
-    erase(&house, ada()).await;
-    let refused = house.ask(Ask::command(Kind::Contact, ben(), &merge(third))).await;
+    system.command(Kind::Contact, third, merge(ada())).await;
+    system.command(Kind::Contact, ada(), merge(ben())).await;
+    erase(&system, ada()).await;
+    let refused = system.ask(Ask::command(Kind::Contact, ben(), &merge(third))).await;
     assert_eq!(refused.status, 422, "{}", refused.text());
     assert!(refused.text().contains("merged-the-other-way"), "{}", refused.text());
-    check(&house).await;
+    check(&system).await;
 }

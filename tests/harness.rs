@@ -161,13 +161,13 @@ pub(crate) async fn send(router: &Router, ask: &Ask) -> Option<Reply> {
 }
 
 /// One organisation in a data folder, open in this process.
-pub(crate) struct House {
+pub(crate) struct System {
     pub(crate) rapport: Arc<Rapport>,
     pub(crate) router: Router,
     tokens: HashMap<&'static str, String>,
 }
 
-impl House {
+impl System {
     /// Opens a folder and grants a token of its name to every role.
     pub(crate) async fn open(folder: &Path) -> Self {
         let rapport = open(folder).await;

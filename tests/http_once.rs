@@ -9,7 +9,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Ask, Client, House, Served, id, printed};
+use crate::harness::{Ask, Client, Served, System, id, printed};
 
 const RACERS: u64 = 64;
 
@@ -24,12 +24,12 @@ fn open(deal: u64) -> Ask {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_sixty_four_clients_at_one_revision_exactly_one_wins() {
     let folder = tempfile::tempdir().unwrap();
-    let house = Arc::new(House::open(folder.path()).await);
-    house.ask(open(1)).await.good();
+    let system = Arc::new(System::open(folder.path()).await);
+    system.ask(open(1)).await.good();
     for revision in 1..=20 {
         let racers = (0..RACERS).map(|racer| {
-            let house = Arc::clone(&house);
-            tokio::spawn(async move { house.ask(advance(&format!("{revision} {racer}"), revision)).await })
+            let system = Arc::clone(&system);
+            tokio::spawn(async move { system.ask(advance(&format!("{revision} {racer}"), revision)).await })
         });
         let replies: Vec<_> = join_all(racers).await.into_iter().map(Result::unwrap).collect();
         let won: Vec<_> = replies.iter().filter(|reply| reply.status == 200).collect();
@@ -45,7 +45,7 @@ async fn of_sixty_four_clients_at_one_revision_exactly_one_wins() {
             );
         }
     }
-    assert_eq!(house.head().0, 21);
+    assert_eq!(system.head().0, 21);
 }
 
 #[test]
@@ -86,10 +86,10 @@ fn ndjson(lines: &[Value]) -> Ask {
 }
 
 /// Sends a batch until every line is answered; a line that another is working on is sent again.
-async fn send_until_answered(house: &House, lines: Vec<Value>) -> HashMap<String, Value> {
+async fn send_until_answered(system: &System, lines: Vec<Value>) -> HashMap<String, Value> {
     let (mut waiting, mut answered) = (lines, HashMap::new());
     for _ in 0..100 {
-        let outcomes = house.ask(ndjson(&waiting)).await.good().lines();
+        let outcomes = system.ask(ndjson(&waiting)).await.good().lines();
         assert_eq!(outcomes.len(), waiting.len());
         let mut again = Vec::new();
         for (line, mut outcome) in waiting.into_iter().zip(outcomes) {
@@ -113,18 +113,18 @@ async fn send_until_answered(house: &House, lines: Vec<Value>) -> HashMap<String
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_batch_sent_twice_at_once_is_carried_out_once_and_answered_alike() {
     let folder = tempfile::tempdir().unwrap();
-    let house = Arc::new(House::open(folder.path()).await);
+    let system = Arc::new(System::open(folder.path()).await);
     let both = (0..2).map(|_| {
-        let house = Arc::clone(&house);
-        tokio::spawn(async move { send_until_answered(&house, batch(500)).await })
+        let system = Arc::clone(&system);
+        tokio::spawn(async move { send_until_answered(&system, batch(500)).await })
     });
     let both: Vec<_> = join_all(both).await.into_iter().map(Result::unwrap).collect();
     assert_eq!(both[0], both[1]);
-    assert_eq!(house.head().0, 500);
-    let later = send_until_answered(&house, batch(500)).await;
+    assert_eq!(system.head().0, 500);
+    let later = send_until_answered(&system, batch(500)).await;
     assert_eq!(later, both[0]);
-    assert_eq!(house.head().0, 500);
-    let given = house.view("giving", "").await;
+    assert_eq!(system.head().0, 500);
+    let given = system.view("giving", "").await;
     assert_eq!(given["totals"]["gifts"], 500);
     let sum: u64 = (1..=500).sum();
     assert_eq!(given["totals"]["received"], json!([{ "minor": sum, "currency": "USD" }]));
@@ -133,7 +133,7 @@ async fn a_batch_sent_twice_at_once_is_carried_out_once_and_answered_alike() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_line_harms_no_other() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
+    let system = System::open(folder.path()).await;
     let good = |number: u64| batch(number).pop().unwrap().to_string();
     let bad = [
         "{",
@@ -149,7 +149,7 @@ async fn a_bad_line_harms_no_other() {
     }
     body.extend_from_slice(b"{\"kind\":\"\xff\"}\n");
     body.extend_from_slice(good(7).as_bytes());
-    let outcomes = house.ask(Ask::new("POST", "/commands", body)).await.good().lines();
+    let outcomes = system.ask(Ask::new("POST", "/commands", body)).await.good().lines();
     let statuses: Vec<_> = outcomes.iter().map(|line| line["status"].as_u64().unwrap()).collect();
     assert_eq!(statuses, [200, 400, 200, 400, 200, 400, 200, 400, 200, 422, 200, 412, 400, 200]);
     let lines: Vec<_> = outcomes.iter().map(|line| line["line"].as_u64().unwrap()).collect();
@@ -158,45 +158,45 @@ async fn a_bad_line_harms_no_other() {
         [1, 3, 4, 6, 7, 9, 10, 12, 13, 15, 16, 18, 19, 20],
         "empty lines count, but are no commands"
     );
-    assert_eq!(house.head().0, 7);
+    assert_eq!(system.head().0, 7);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_answered_alike_for_ever_even_where_nothing_had_to_be_done() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    let first = house.ask(open(1).key("first")).await.good();
-    let nothing = house.ask(open(1).key("nothing")).await.good();
+    let system = System::open(folder.path()).await;
+    let first = system.ask(open(1).key("first")).await.good();
+    let nothing = system.ask(open(1).key("nothing")).await.good();
     assert_eq!(nothing.json()["events"], json!([]));
     assert_eq!(nothing.json()["revision"], 1);
-    house.ask(advance("Engaging", 1)).await.good();
-    house.ask(open(2)).await.good();
+    system.ask(advance("Engaging", 1)).await.good();
+    system.ask(open(2)).await.good();
     for (key, answer) in [("first", &first), ("nothing", &nothing)] {
-        let again = house.ask(open(1).key(key)).await.good();
+        let again = system.ask(open(1).key(key)).await.good();
         assert_eq!((again.text(), &again.headers["etag"]), (answer.text(), &answer.headers["etag"]));
     }
     // A key belongs to its sender, and a refusal is decided anew.
-    let other = house.ask_as(domain::Role::Staff, open(3).key("first")).await.good();
+    let other = system.ask_as(domain::Role::Staff, open(3).key("first")).await.good();
     assert_eq!(other.json()["events"].as_array().unwrap().len(), 1);
     let convert = Ask::command(Kind::Deal, id(Kind::Deal, 4), &json!({ "convert": {} })).key("refused");
-    assert_eq!(house.ask(convert.clone()).await.status, 422);
-    house.ask(open(4)).await.good();
-    house.ask(convert).await.good();
+    assert_eq!(system.ask(convert.clone()).await.status, 422);
+    system.ask(open(4)).await.good();
+    system.ask(convert).await.good();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn whoever_has_written_reads_what_they_wrote() {
     let folder = tempfile::tempdir().unwrap();
-    let house = Arc::new(House::open(folder.path()).await);
+    let system = Arc::new(System::open(folder.path()).await);
     let writers = (0..8_u64).map(|writer| {
-        let house = Arc::clone(&house);
+        let system = Arc::clone(&system);
         tokio::spawn(async move {
             for number in 1..=15 {
                 let product = format!("p{writer}");
                 let deal = Uuid::from_u64_pair(writer + 100, number);
                 let body = json!({ "open": { "stage": "Prospecting", "product": product } });
-                let position = house.command(Kind::Deal, deal, body).await.position();
-                let asked = house
+                let position = system.command(Kind::Deal, deal, body).await.position();
+                let asked = system
                     .ask(Ask::get(format!("/views/pipeline?product={product}&after={position}")))
                     .await
                     .good();

@@ -8,7 +8,7 @@ use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Ask, Client, Dice, House, Reply, Served, id, printed, send},
+    harness::{Ask, Client, Dice, Reply, Served, System, id, printed, send},
     known::Step,
 };
 
@@ -98,55 +98,55 @@ fn wrong() -> Vec<(&'static str, Ask)> {
     ]
 }
 
-async fn house_with_a_fund(folder: &std::path::Path) -> House {
-    let house = House::open(folder).await;
+async fn house_with_a_fund(folder: &std::path::Path) -> System {
+    let system = System::open(folder).await;
     let open = Ask::command(Kind::Fund, id(Kind::Fund, 1), &json!({ "open": { "name": "Books" } })).key("k");
-    house.ask(open).await.good();
-    house
+    system.ask(open).await.good();
+    system
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_problem_says_what_is_wrong_and_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
-    let house = house_with_a_fund(folder.path()).await;
-    let head = house.head();
+    let system = house_with_a_fund(folder.path()).await;
+    let head = system.head();
     let mut told = String::new();
     for (label, ask) in wrong() {
-        let reply = house.ask(ask.clone()).await;
+        let reply = system.ask(ask.clone()).await;
         check_problem(&ask, &reply);
         let _ = writeln!(told, "{label}\n  {}", reply.text());
     }
-    assert_eq!(house.head(), head, "what cannot be done leaves no trace");
+    assert_eq!(system.head(), head, "what cannot be done leaves no trace");
     insta::assert_snapshot!(told);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_not_allowed_in_is_told_how_to_get_in() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    let stranger = send(&house.router, &Ask::get("/views")).await.unwrap();
+    let system = System::open(folder.path()).await;
+    let stranger = send(&system.router, &Ask::get("/views")).await.unwrap();
     insta::assert_snapshot!(stranger.text());
     let person = Ask::get("/docs").header("accept", "text/html,*/*;q=0.8");
-    let person = send(&house.router, &person).await.unwrap();
+    let person = send(&system.router, &person).await.unwrap();
     assert_eq!((person.status, person.headers["location"].as_str()), (303, "/session"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_has_a_new_name_says_where_it_has_gone() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
+    let system = System::open(folder.path()).await;
     for name in ["rebuild", "check", "checkpoint", "keys", "backup"] {
         let old = Ask::new("POST", format!("/upkeep/{name}?views=a%20b"), "{}");
-        let gone = send(&house.router, &old).await.unwrap();
+        let gone = send(&system.router, &old).await.unwrap();
         let new = format!("/admin/{name}?views=a%20b");
         assert_eq!((gone.status, gone.headers["location"].as_str()), (308, new.as_str()));
-        let there = send(&house.router, &Ask::new("POST", new, "{}")).await.unwrap();
+        let there = send(&system.router, &Ask::new("POST", new, "{}")).await.unwrap();
         assert_eq!(there.status, 401, "{name}: the new address asks who is calling");
     }
-    let gone = send(&house.router, &Ask::new("POST", "/upkeep/checkpoint", "")).await.unwrap();
+    let gone = send(&system.router, &Ask::new("POST", "/upkeep/checkpoint", "")).await.unwrap();
     assert_eq!(gone.headers["location"], "/admin/checkpoint");
-    house.ask(Ask::new("POST", gone.headers["location"].as_str(), "")).await.good();
-    assert_eq!(send(&house.router, &Ask::new("POST", "/upkeep/rest", "")).await.unwrap().status, 404);
+    system.ask(Ask::new("POST", gone.headers["location"].as_str(), "")).await.good();
+    assert_eq!(send(&system.router, &Ask::new("POST", "/upkeep/rest", "")).await.unwrap().status, 404);
 }
 
 /// A problem as RFC 9457 writes it.
@@ -177,14 +177,14 @@ const AT_A_TIME: usize = 16;
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_hostile_requests_break_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let house = house_with_a_fund(folder.path()).await;
+    let system = house_with_a_fund(folder.path()).await;
     let roles = [Role::Admin, Role::Staff, Role::Fundraiser, Role::Auditor, Role::Intake];
     let answered = stream::iter(0..HOSTILE)
         .map(|seed| {
-            let (mut dice, router) = (Dice(seed), house.router.clone());
+            let (mut dice, router) = (Dice(seed), system.router.clone());
             // Nobody who may revoke tokens plays here: the others would be locked out.
             let role = if dice.below(3) == 0 { *dice.pick(&roles[1..]) } else { Role::Staff };
-            let ask = hostile(&mut dice).token(house.token(role));
+            let ask = hostile(&mut dice).token(system.token(role));
             async move {
                 let reply = send(&router, &ask).await?;
                 // The front page leads to the description.
@@ -203,7 +203,7 @@ async fn ten_thousand_hostile_requests_break_nothing() {
     // The generator is of use only while it gets through to everything, and is refused often enough.
     assert!(answered.len() >= 10_000, "only {} could be sent", answered.len());
     assert!((1_000..9_000).contains(&fine), "{fine} of {} were good", answered.len());
-    let checked = house.rapport.views.check(&[], |_, _| ()).await.unwrap();
+    let checked = system.rapport.views.check(&[], |_, _| ()).await.unwrap();
     for view in checked {
         assert!(view.differences.is_empty() && view.stopped.is_none(), "{view:?}");
     }

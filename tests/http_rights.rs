@@ -11,7 +11,7 @@ use domain::{
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Ask, House, id, send},
+    harness::{Ask, System, id, send},
     known::{default_query, known, thing},
 };
 
@@ -116,29 +116,29 @@ fn everything() -> Vec<Row> {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_lacks_the_right_is_refused_and_leaves_no_trace() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    let gone = house.rapport.tokens.grant("gone", Admin, DateTime::UNIX_EPOCH).await.unwrap();
-    house.rapport.tokens.revoke("gone", DateTime::UNIX_EPOCH).await.unwrap();
+    let system = System::open(folder.path()).await;
+    let gone = system.rapport.tokens.grant("gone", Admin, DateTime::UNIX_EPOCH).await.unwrap();
+    system.rapport.tokens.revoke("gone", DateTime::UNIX_EPOCH).await.unwrap();
     for row in everything() {
         let body = String::from_utf8_lossy(&row.ask.body).into_owned();
         let label = format!("{} {} {body}", row.ask.method, row.ask.path);
-        let head = house.head();
-        let anonymous = send(&house.router, &row.ask).await.unwrap();
+        let head = system.head();
+        let anonymous = send(&system.router, &row.ask).await.unwrap();
         assert_eq!(anonymous.status, 401, "without a token: {label}");
         assert_eq!(anonymous.headers["www-authenticate"], "Bearer realm=\"rapport\"");
         for token in [gone.as_str(), "", "rapport_0", "\u{e9}"] {
-            let stranger = send(&house.router, &row.ask.clone().token(token)).await.unwrap();
+            let stranger = send(&system.router, &row.ask.clone().token(token)).await.unwrap();
             assert_eq!(stranger.status, 401, "with the token `{token}`: {label}");
         }
         // The weakest first, so that what is asked for is still there for those who may.
         for role in ALL.iter().rev().filter(|role| !row.roles.contains(role)) {
-            let refused = house.ask_as(*role, row.ask.clone()).await;
+            let refused = system.ask_as(*role, row.ask.clone()).await;
             assert_eq!(refused.status, 403, "{role}: {label}: {}", refused.text());
             assert_eq!(refused.json()["type"], "urn:rapport:problem:forbidden");
         }
-        assert_eq!(house.head(), head, "somebody without the right wrote: {label}");
+        assert_eq!(system.head(), head, "somebody without the right wrote: {label}");
         for role in row.roles {
-            let answered = house.ask_as(*role, row.ask.clone()).await;
+            let answered = system.ask_as(*role, row.ask.clone()).await;
             let understood = matches!(answered.status, 200..=299 | 404 | 422);
             assert!(understood, "{role}: {label}: {} {}", answered.status, answered.text());
         }
@@ -148,8 +148,8 @@ async fn whoever_lacks_the_right_is_refused_and_leaves_no_trace() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_command_and_view_has_its_row() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    let document = house.ask(Ask::get("/openapi.json")).await.good().json();
+    let system = System::open(folder.path()).await;
+    let document = system.ask(Ask::get("/openapi.json")).await.good().json();
     let mut documented = BTreeSet::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
         for method in operations.as_object().unwrap().keys() {
@@ -160,7 +160,7 @@ async fn every_route_command_and_view_has_its_row() {
         everything().iter().map(|row| row.route).chain(OPEN.iter().copied()).map(str::to_owned).collect();
     assert_eq!(documented, tested);
 
-    let kinds = house.rapport.commands.describe();
+    let kinds = system.rapport.commands.describe();
     let described: BTreeSet<_> = kinds
         .iter()
         .flat_map(|kind| kind.commands.iter().map(|(name, roles)| (kind.kind, *name, sorted(roles))))
@@ -193,7 +193,7 @@ fn sorted(roles: &[Role]) -> Vec<&'static str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_line_of_a_batch_is_judged_by_itself() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
+    let system = System::open(folder.path()).await;
     for (number, role) in (1..).zip(ALL) {
         let lines = [
             json!({ "kind": "contact", "id": id(Kind::Contact, number), "register": { "form": "person" } }),
@@ -201,7 +201,7 @@ async fn each_line_of_a_batch_is_judged_by_itself() {
             json!({ "kind": "setting", "id": thing(Kind::Setting, 0), "choose_fiscal_year": { "first_month": number } }),
         ];
         let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        let answer = house.ask_as(*role, Ask::new("POST", "/commands", body)).await.good();
+        let answer = system.ask_as(*role, Ask::new("POST", "/commands", body)).await.good();
         let statuses: Vec<_> = answer.lines().iter().map(|line| line["status"].as_u64().unwrap()).collect();
         let expected = match role {
             Admin => [200, 200, 200],
@@ -217,9 +217,9 @@ async fn each_line_of_a_batch_is_judged_by_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_of_views_names_only_those_that_the_caller_may_ask() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
+    let system = System::open(folder.path()).await;
     for role in ALL {
-        let listed = house.ask_as(*role, Ask::get("/views")).await.good().json();
+        let listed = system.ask_as(*role, Ask::get("/views")).await.good().json();
         let listed: Vec<&str> =
             listed["views"].as_array().unwrap().iter().map(|view| view["name"].as_str().unwrap()).collect();
         let may = |view: &&str| readers(view).contains(role);
@@ -232,17 +232,17 @@ async fn a_list_of_views_names_only_those_that_the_caller_may_ask() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_works_until_the_moment_it_is_revoked() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    let granted = house.ask(Ask::post("/tokens", &json!({ "name": "ann", "role": "staff" }))).await.good();
+    let system = System::open(folder.path()).await;
+    let granted = system.ask(Ask::post("/tokens", &json!({ "name": "ann", "role": "staff" }))).await.good();
     let token = granted.json()["token"].as_str().unwrap().to_owned();
     let views = Ask::get("/views").token(&token);
-    assert_eq!(send(&house.router, &views).await.unwrap().status, 200);
-    let again = house.ask(Ask::post("/tokens", &json!({ "name": "ann", "role": "admin" }))).await;
+    assert_eq!(send(&system.router, &views).await.unwrap().status, 200);
+    let again = system.ask(Ask::post("/tokens", &json!({ "name": "ann", "role": "admin" }))).await;
     assert_eq!((again.status, &again.json()["type"]), (422, &json!("urn:rapport:problem:token/taken")));
-    assert_eq!(house.ask(Ask::new("DELETE", "/tokens/ann", "")).await.status, 204);
-    assert_eq!(send(&house.router, &views).await.unwrap().status, 401);
-    assert_eq!(house.ask(Ask::new("DELETE", "/tokens/ann", "")).await.status, 404);
-    let history = house.ask(Ask::get("/events?kind=member")).await.good().json();
+    assert_eq!(system.ask(Ask::new("DELETE", "/tokens/ann", "")).await.status, 204);
+    assert_eq!(send(&system.router, &views).await.unwrap().status, 401);
+    assert_eq!(system.ask(Ask::new("DELETE", "/tokens/ann", "")).await.status, 404);
+    let history = system.ask(Ask::get("/events?kind=member")).await.good().json();
     let tags: Vec<&Value> = history.as_array().unwrap().iter().map(|event| &event["type"]).collect();
     let expected = ["member.joined", "member.token_granted", "member.token_revoked"];
     assert_eq!(tags, expected.map(|tag| format!("rapport.{tag}.v1")).iter().collect::<Vec<_>>());
@@ -252,7 +252,7 @@ async fn a_token_works_until_the_moment_it_is_revoked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_may_write_under_a_name_can_be_read_under_it() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
+    let system = System::open(folder.path()).await;
     let names = [
         "é".repeat(51),
         "é".repeat(100),
@@ -268,39 +268,39 @@ async fn whoever_may_write_under_a_name_can_be_read_under_it() {
     for (number, name) in (1..).zip(&names) {
         let register = json!({ "register": { "form": "person" } });
         let (granted, imported) = (id(Kind::Contact, number), id(Kind::Contact, number + 100));
-        let grant = house.ask(Ask::post("/tokens", &json!({ "name": name, "role": "staff" }))).await;
+        let grant = system.ask(Ask::post("/tokens", &json!({ "name": name, "role": "staff" }))).await;
         if grant.status == 400 {
             assert_eq!(grant.json()["field"], "name");
             assert!(
-                house.rapport.tokens.all().iter().all(|token| token.name != *name),
+                system.rapport.tokens.all().iter().all(|token| token.name != *name),
                 "refused and granted"
             );
         } else {
             let token = grant.good().json()["token"].as_str().unwrap().to_owned();
             let ask = Ask::command(Kind::Contact, granted, &register).token(&token);
-            send(&house.router, &ask).await.unwrap().good();
-            check_writer(&house, &format!("member:{name}")).await;
+            send(&system.router, &ask).await.unwrap().good();
+            check_writer(&system, &format!("member:{name}")).await;
         }
         let mut from_a_source = register;
         from_a_source["source"] = json!({ "name": name });
-        let answer = house.ask(Ask::command(Kind::Contact, imported, &from_a_source)).await;
+        let answer = system.ask(Ask::command(Kind::Contact, imported, &from_a_source)).await;
         if answer.status == 400 {
             assert_eq!(answer.json()["field"], "source.name");
         } else {
             answer.good();
-            check_writer(&house, &format!("import:{name}")).await;
+            check_writer(&system, &format!("import:{name}")).await;
         }
     }
 }
 
 /// The last event was written under this name, and every view has seen it.
-async fn check_writer(house: &House, name: &str) {
-    let before = house.head().0 - 1;
-    let events = house.ask(Ask::get(format!("/events?from={before}"))).await.good().json();
+async fn check_writer(system: &System, name: &str) {
+    let before = system.head().0 - 1;
+    let events = system.ask(Ask::get(format!("/events?from={before}"))).await.good().json();
     assert_eq!(events[0]["by"], name);
     for view in projections::descriptions() {
-        let after = house.head();
+        let after = system.head();
         let path = format!("/views/{}?{}&after={after}", view.name, default_query(view.name));
-        assert!(matches!(house.ask(Ask::get(path)).await.status, 200 | 404), "{}: {name}", view.name);
+        assert!(matches!(system.ask(Ask::get(path)).await.status, 200 | 404), "{}: {name}", view.name);
     }
 }

@@ -8,7 +8,7 @@ use intake::{Campus, Demo};
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Ask, Dice, House, id, printed},
+    harness::{Ask, Dice, System, id, printed},
     known::{Step, writable_kinds},
 };
 
@@ -16,9 +16,9 @@ fn path(kind: Kind, number: u64) -> String {
     format!("/history/{kind}/{}", id(kind, number))
 }
 
-async fn get(house: &House, path: &str) -> Value {
+async fn get(system: &System, path: &str) -> Value {
     let joined = if path.contains('?') { '&' } else { '?' };
-    house.ask(Ask::get(format!("{path}{joined}after={}", house.head()))).await.good().json()
+    system.ask(Ask::get(format!("{path}{joined}after={}", system.head()))).await.good().json()
 }
 
 fn rows(answer: &Value) -> &[Value] {
@@ -46,44 +46,44 @@ fn changes(step: &Value) -> Vec<String> {
     step["changes"].as_array().unwrap().iter().map(change).collect()
 }
 
-async fn at(house: &House, kind: Kind, number: u64, day: &str, mut body: Value) {
+async fn at(system: &System, kind: Kind, number: u64, day: &str, mut body: Value) {
     body["occurred_at"] = format!("{day}T12:00:00Z").into();
-    house.command(kind, id(kind, number), body).await;
+    system.command(kind, id(kind, number), body).await;
 }
 
 /// A customer whose deal was imported, corrected and won.
-async fn told(house: &House) {
+async fn told(system: &System) {
     let zoe = id(Kind::Contact, 1);
     let ann = json!({ "join": { "name": "Ann Office", "region": "West" } });
-    at(house, Kind::Member, 1, "2024-01-01", ann).await;
-    at(house, Kind::Contact, 1, "2024-01-02", json!({ "register": { "form": "person", "name": "Zoë" } }))
+    at(system, Kind::Member, 1, "2024-01-01", ann).await;
+    at(system, Kind::Contact, 1, "2024-01-02", json!({ "register": { "form": "person", "name": "Zoë" } }))
         .await;
     let open = json!({
         "open": { "contact": zoe, "owner": id(Kind::Member, 1), "stage": "Proposal",
                   "value": { "minor": 90_000, "currency": "USD" } },
         "source": { "name": "crm", "file": "deals.csv", "line": 7 },
     });
-    at(house, Kind::Deal, 1, "2024-01-05", open).await;
+    at(system, Kind::Deal, 1, "2024-01-05", open).await;
     at(
-        house,
+        system,
         Kind::Contact,
         1,
         "2024-01-10",
         json!({ "rename": { "name": "Zoë Quill" }, "reason": "married" }),
     )
     .await;
-    at(house, Kind::Deal, 1, "2024-02-01", json!({ "convert": {} })).await;
+    at(system, Kind::Deal, 1, "2024-02-01", json!({ "convert": {} })).await;
     let correct =
         json!({ "correct": { "value": { "minor": 85_000, "currency": "USD" } }, "reason": "a typo" });
-    at(house, Kind::Deal, 1, "2024-02-02", correct).await;
+    at(system, Kind::Deal, 1, "2024-02-02", correct).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_step_says_what_it_changed_who_says_so_and_from_which_file() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    told(&house).await;
-    let answer = get(&house, &path(Kind::Contact, 1)).await;
+    let system = System::open(folder.path()).await;
+    told(&system).await;
+    let answer = get(&system, &path(Kind::Contact, 1)).await;
     let told: Vec<_> =
         rows(&answer).iter().map(|step| (step["tag"].as_str().unwrap(), changes(step))).collect();
     insta::assert_debug_snapshot!(told);
@@ -103,52 +103,52 @@ async fn each_step_says_what_it_changed_who_says_so_and_from_which_file() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_in_the_middle_knows_what_was_before_it() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    told(&house).await;
+    let system = System::open(folder.path()).await;
+    told(&system).await;
     let zoe = id(Kind::Contact, 1);
     for gathering in 1..=3 {
         let schedule = json!({ "schedule": { "name": format!("Evening {gathering}"), "type": "class" } });
-        at(&house, Kind::Gathering, gathering, "2024-03-01", schedule).await;
+        at(&system, Kind::Gathering, gathering, "2024-03-01", schedule).await;
         for (contact, what) in [(zoe, "register"), (id(Kind::Contact, 9), "register"), (zoe, "attend")] {
-            at(&house, Kind::Gathering, gathering, "2024-03-02", json!({ what: { "contact": contact } }))
+            at(&system, Kind::Gathering, gathering, "2024-03-02", json!({ what: { "contact": contact } }))
                 .await;
         }
     }
-    let whole = get(&house, &path(Kind::Contact, 1)).await;
+    let whole = get(&system, &path(Kind::Contact, 1)).await;
     let mut paged = Vec::new();
     let mut cursor = String::new();
     loop {
-        let page = get(&house, &format!("{}?limit=2{cursor}", path(Kind::Contact, 1))).await;
+        let page = get(&system, &format!("{}?limit=2{cursor}", path(Kind::Contact, 1))).await;
         paged.extend(rows(&page).to_vec());
         let Some(next) = page["next"].as_str() else { break };
         cursor = format!("&cursor={next}");
     }
     assert_eq!(rows(&whole), paged);
     let voided = json!({ "void_presence": { "contact": zoe } });
-    at(&house, Kind::Gathering, 1, "2024-03-03", voided).await;
+    at(&system, Kind::Gathering, 1, "2024-03-03", voided).await;
     let last =
-        get(&house, &format!("{}?limit=1&cursor={}", path(Kind::Contact, 1), last_cursor(&house).await))
+        get(&system, &format!("{}?limit=1&cursor={}", path(Kind::Contact, 1), last_cursor(&system).await))
             .await;
     assert_eq!(changes(&rows(&last)[0]), ["presence of Zoë Quill: attended → "]);
 }
 
 /// The cursor after which only the last step comes.
-async fn last_cursor(house: &House) -> String {
-    let all = get(house, &path(Kind::Contact, 1)).await;
+async fn last_cursor(system: &System) -> String {
+    let all = get(system, &path(Kind::Contact, 1)).await;
     let before = rows(&all).len() - 1;
-    let page = get(house, &format!("{}?limit={before}", path(Kind::Contact, 1))).await;
+    let page = get(system, &format!("{}?limit={before}", path(Kind::Contact, 1))).await;
     page["next"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_times_are_respected() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    told(&house).await;
-    let size = house.head();
+    let system = System::open(folder.path()).await;
+    told(&system).await;
+    let size = system.head();
     // Learnt today, so a long time ago.
-    at(&house, Kind::Contact, 1, "2024-01-11", json!({ "tag": { "tag": "alumni" } })).await;
-    let steps = async |times: &str| get(&house, &format!("{}?{times}", path(Kind::Contact, 1))).await;
+    at(&system, Kind::Contact, 1, "2024-01-11", json!({ "tag": { "tag": "alumni" } })).await;
+    let steps = async |times: &str| get(&system, &format!("{}?{times}", path(Kind::Contact, 1))).await;
     let early = steps("as_of=2024-01-06").await;
     assert_eq!((rows(&early).len(), &early["name"]["text"]), (2, &json!("Zoë")));
     assert_eq!(rows(&steps("as_of=2024-01-12").await).len(), 4);
@@ -157,32 +157,32 @@ async fn both_times_are_respected() {
     assert_eq!((rows(&known).len(), &known["log"]["size"]), (5, &json!(size)));
 
     let why = async |field: &str, times: &str| {
-        get(&house, &format!("{}/why?field={field}{times}", path(Kind::Contact, 1))).await
+        get(&system, &format!("{}/why?field={field}{times}", path(Kind::Contact, 1))).await
     };
     assert_eq!(words(&why("name", "").await["values"]), "Zoë Quill");
     assert_eq!(words(&why("name", "&as_of=2024-01-09").await["values"]), "Zoë");
     let email = json!({ "link_identity": { "platform": "email", "handle": "zoe@example.org" } });
-    at(&house, Kind::Contact, 1, "2024-03-01", email).await;
+    at(&system, Kind::Contact, 1, "2024-03-01", email).await;
     let newsletter = json!({ "purpose": "newsletter", "channel": "email", "basis": "consent" });
-    at(&house, Kind::Contact, 1, "2024-03-01", json!({ "give_consent": newsletter })).await;
+    at(&system, Kind::Contact, 1, "2024-03-01", json!({ "give_consent": newsletter })).await;
     assert_eq!(words(&why("email", "").await["values"]), "zoe@example.org");
     assert_eq!(words(&why("newsletter+by+email", "").await["values"]), "given");
     let unknown = Ask::get(format!("{}/why?field=tag%20alumni&known_at={size}", path(Kind::Contact, 1)));
-    let unknown = house.ask(unknown).await;
+    let unknown = system.ask(unknown).await;
     assert_eq!((unknown.status, &unknown.json()["field"]), (400, &json!("field")));
-    let never = house.ask(Ask::get(format!("{}/why?field=name", path(Kind::Contact, 99)))).await;
+    let never = system.ask(Ask::get(format!("{}/why?field=name", path(Kind::Contact, 99)))).await;
     assert_eq!(never.status, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_moments_are_compared_in_either_time() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    told(&house).await;
-    let size = house.head().0;
-    at(&house, Kind::Contact, 1, "2024-01-11", json!({ "tag": { "tag": "alumni" } })).await;
+    let system = System::open(folder.path()).await;
+    told(&system).await;
+    let size = system.head().0;
+    at(&system, Kind::Contact, 1, "2024-01-11", json!({ "tag": { "tag": "alumni" } })).await;
     let compare =
-        async |query: &str| get(&house, &format!("{}/compare?{query}", path(Kind::Contact, 1))).await;
+        async |query: &str| get(&system, &format!("{}/compare?{query}", path(Kind::Contact, 1))).await;
     let in_words = |answer: &Value| -> Vec<String> {
         answer["things"].as_array().unwrap().iter().flat_map(changes).collect()
     };
@@ -206,17 +206,17 @@ async fn two_moments_are_compared_in_either_time() {
     let learnt = compare(&format!("from={size}&to={}&time=known_at", size + 1)).await;
     assert_eq!(in_words(&learnt), ["tag alumni:  → yes"]);
     let backwards = Ask::get(format!("{}/compare?from=2024-02-01&to=2024-01-06", path(Kind::Contact, 1)));
-    assert_eq!(house.ask(backwards).await.status, 400);
+    assert_eq!(system.ask(backwards).await.status, 400);
     let twice = Ask::get(format!(
         "{}/compare?from=2024-01-01&to=2024-01-06&as_of=2024-01-01",
         path(Kind::Contact, 1)
     ));
-    assert_eq!(house.ask(twice).await.json()["field"], "as_of");
+    assert_eq!(system.ask(twice).await.json()["field"], "as_of");
 }
 
 /// A life in which much happens to a few things of every kind. What happens to one kind does not depend on which others
 /// there are.
-async fn live(house: &House, steps_per_kind: usize) {
+async fn live(system: &System, steps_per_kind: usize) {
     let sender = || Sender { by: Actor::Member("ann".to_owned()), role: Role::Admin, system: false };
     let kinds = writable_kinds();
     let mut dice: Vec<Dice> = kinds
@@ -234,19 +234,19 @@ async fn live(house: &House, steps_per_kind: usize) {
         }
     }
     // Some are refused, as in life.
-    house.rapport.commands.execute_all(commands).await;
+    system.rapport.commands.execute_all(commands).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn why_names_the_last_change_of_the_field_in_any_life() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    live(&house, 270).await;
+    let system = System::open(folder.path()).await;
+    live(&system, 270).await;
     let mut asked = 0;
     for kind in Kind::ALL {
         for number in 0..3 {
             let of_one = format!("/history/{kind}/{}", crate::known::thing(*kind, number));
-            let answered = house.ask(Ask::get(format!("{of_one}?limit=1000&after={}", house.head()))).await;
+            let answered = system.ask(Ask::get(format!("{of_one}?limit=1000&after={}", system.head()))).await;
             if answered.status == 404 {
                 continue;
             }
@@ -268,7 +268,7 @@ async fn why_names_the_last_change_of_the_field_in_any_life() {
             for standing in answer["standing"].as_array().unwrap().iter().take(6) {
                 let field = standing["field"].as_str().unwrap();
                 let query = field.replace(' ', "+").replace('&', "%26");
-                let why = get(&house, &format!("{of_one}/why?field={query}")).await;
+                let why = get(&system, &format!("{of_one}/why?field={query}")).await;
                 let Some((step, change)) = last.get(field) else { continue };
                 assert_eq!(why["event"]["position"], step["position"], "{field} of {stream}");
                 assert_eq!(why["values"], change["after"]);
@@ -281,7 +281,7 @@ async fn why_names_the_last_change_of_the_field_in_any_life() {
 }
 
 /// The demo's organisation, small.
-async fn campus(house: &House) {
+async fn campus(system: &System) {
     let sender = Sender { by: Actor::Member("demo".to_owned()), role: Role::Admin, system: false };
     let lines: Vec<String> = Demo::new(Campus::new(60, 1)).collect();
     for batch in lines.chunks(2_000) {
@@ -289,17 +289,17 @@ async fn campus(house: &House) {
             let BatchLine { kind, id, body, key, if_match } = BatchLine::parse(line.as_bytes()).unwrap();
             Command { kind, id, body, sender: sender.clone(), key, if_match }
         };
-        for answer in house.rapport.commands.execute_all(batch.iter().map(command).collect()).await {
+        for answer in system.rapport.commands.execute_all(batch.iter().map(command).collect()).await {
             answer.unwrap();
         }
     }
 }
 
 /// Every thing behind a cell, page after page.
-async fn behind(house: &House, view: &str, query: &str) -> (i64, BTreeMap<String, Value>) {
+async fn behind(system: &System, view: &str, query: &str) -> (i64, BTreeMap<String, Value>) {
     let (mut found, mut cursor, mut count) = (BTreeMap::new(), String::new(), 0);
     loop {
-        let page = get(house, &format!("/views/{view}/why?{query}&limit=7{cursor}")).await;
+        let page = get(system, &format!("/views/{view}/why?{query}&limit=7{cursor}")).await;
         count = page["count"].as_i64().unwrap().max(count);
         for row in rows(&page) {
             let twice = found.insert(row["thing"].as_str().unwrap().to_owned(), row["event"].clone());
@@ -313,9 +313,9 @@ async fn behind(house: &House, view: &str, query: &str) -> (i64, BTreeMap<String
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_every_cell_stand_as_many_things_as_it_counts() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    campus(&house).await;
-    live(&house, 140).await;
+    let system = System::open(folder.path()).await;
+    campus(&system).await;
+    live(&system, 140).await;
     let views: [(&str, &str, &[&str]); 3] = [
         ("pipeline", "deals", &["stage", "owner", "team", "region", "product", "opened", "closed"]),
         ("leads", "captured", &["source", "owner", "status", "month"]),
@@ -324,10 +324,10 @@ async fn behind_every_cell_stand_as_many_things_as_it_counts() {
     let mut cells = 0;
     for (view, counted, groups) in views {
         for by in groups {
-            let answer = house.view(view, &format!("by={by}&limit=1000")).await;
+            let answer = system.view(view, &format!("by={by}&limit=1000")).await;
             for cell in rows(&answer).iter().take(12) {
                 let group = cell["group"].as_str().unwrap().replace(' ', "+").replace('&', "%26");
-                let (count, things) = behind(&house, view, &format!("by={by}&group={group}")).await;
+                let (count, things) = behind(&system, view, &format!("by={by}&group={group}")).await;
                 assert_eq!(cell[counted].as_i64().unwrap(), count, "{view} by={by}: {cell}");
                 assert_eq!(count, i64::try_from(things.len()).unwrap(), "{view} by={by}: {cell}");
                 cells += 1;
@@ -335,36 +335,36 @@ async fn behind_every_cell_stand_as_many_things_as_it_counts() {
         }
     }
     assert!(cells > 60, "only {cells} cells were looked behind");
-    let (count, _) = behind(&house, "pipeline", "").await;
-    assert_eq!(house.view("pipeline", "").await["totals"]["deals"], json!(count));
-    assert_eq!(house.ask(Ask::get("/views/history/why?contact=1")).await.status, 400);
-    assert_eq!(house.ask(Ask::get("/views/pipeline?group=West")).await.json()["field"], "group");
+    let (count, _) = behind(&system, "pipeline", "").await;
+    assert_eq!(system.view("pipeline", "").await["totals"]["deals"], json!(count));
+    assert_eq!(system.ask(Ask::get("/views/history/why?contact=1")).await.status, 400);
+    assert_eq!(system.ask(Ask::get("/views/pipeline?group=West")).await.json()["field"], "group");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_event_that_put_a_deal_into_a_region_may_be_the_move_of_its_owner() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    told(&house).await;
-    let (count, things) = behind(&house, "pipeline", "by=region&group=West").await;
+    let system = System::open(folder.path()).await;
+    told(&system).await;
+    let (count, things) = behind(&system, "pipeline", "by=region&group=West").await;
     assert_eq!(count, 1);
     let deal = format!("deal-{}", id(Kind::Deal, 1));
     assert_eq!(things[&deal]["tag"], "deal.corrected", "its figures are what the correction says");
-    at(&house, Kind::Member, 1, "2024-03-01", json!({ "move": { "region": "East" } })).await;
-    assert_eq!(behind(&house, "pipeline", "by=region&group=West").await.0, 0);
-    let (_, things) = behind(&house, "pipeline", "by=region&group=East").await;
+    at(&system, Kind::Member, 1, "2024-03-01", json!({ "move": { "region": "East" } })).await;
+    assert_eq!(behind(&system, "pipeline", "by=region&group=West").await.0, 0);
+    let (_, things) = behind(&system, "pipeline", "by=region&group=East").await;
     assert_eq!(things[&deal]["tag"], "member.moved");
-    let (_, things) = behind(&house, "pipeline", "by=region&group=West&as_of=2024-02-15").await;
+    let (_, things) = behind(&system, "pipeline", "by=region&group=West&as_of=2024-02-15").await;
     assert_eq!(things[&deal]["tag"], "deal.corrected");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_forgotten_is_forgotten_here_too_but_not_that_it_was() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    told(&house).await;
-    house.rapport.log.keys().destroy_owned_by(ContactId(id(Kind::Contact, 1))).unwrap();
-    let answer = get(&house, &path(Kind::Contact, 1)).await;
+    let system = System::open(folder.path()).await;
+    told(&system).await;
+    system.rapport.log.keys().destroy_owned_by(ContactId(id(Kind::Contact, 1))).unwrap();
+    let answer = get(&system, &path(Kind::Contact, 1)).await;
     assert_eq!(changes(&rows(&answer)[2]), ["name: (erased) → (erased)"]);
     assert_eq!((&answer["name"]["forgotten"], &answer["name"]["text"]), (&json!(true), &Value::Null));
     assert!(changes(&rows(&answer)[1]).contains(&"contact:  → (erased)".to_owned()));
@@ -376,9 +376,9 @@ async fn what_was_forgotten_is_forgotten_here_too_but_not_that_it_was() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_auditor_who_reads_a_journey_has_been_recorded_before() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    told(&house).await;
-    let (zoe, head) = (id(Kind::Contact, 1), house.head());
+    let system = System::open(folder.path()).await;
+    told(&system).await;
+    let (zoe, head) = (id(Kind::Contact, 1), system.head());
     for (path, query) in [
         (format!("{}?as_of=2024-01-06", path(Kind::Contact, 1)), format!("contact={zoe}&as_of=2024-01-06")),
         (format!("{}/why?field=name", path(Kind::Contact, 1)), format!("contact={zoe}")),
@@ -388,26 +388,26 @@ async fn an_auditor_who_reads_a_journey_has_been_recorded_before() {
         ),
         ("/views/pipeline/why?by=region".to_owned(), "at=6".to_owned()),
     ] {
-        let before = house.head();
-        house.ask_as(Role::Auditor, Ask::get(path)).await.good();
-        assert_eq!(house.head().0, before.0 + 1);
-        let seen = house.view("disclosures", &format!("contact={zoe}&limit=1")).await;
+        let before = system.head();
+        system.ask_as(Role::Auditor, Ask::get(path)).await.good();
+        assert_eq!(system.head().0, before.0 + 1);
+        let seen = system.view("disclosures", &format!("contact={zoe}&limit=1")).await;
         let seen = &rows(&seen)[0];
         assert_eq!((&seen["view"], &seen["query"]), (&json!("history"), &json!(query)));
     }
-    house.ask_as(Role::Staff, Ask::get(path(Kind::Contact, 1))).await.good();
-    assert_eq!(house.head().0, head.0 + 4, "staff are not recorded");
+    system.ask_as(Role::Staff, Ask::get(path(Kind::Contact, 1))).await.good();
+    assert_eq!(system.head().0, head.0 + 4, "staff are not recorded");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_history_is_written_as_a_page_to_be_filed() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    told(&house).await;
+    let system = System::open(folder.path()).await;
+    told(&system).await;
     let hostile =
         json!({ "rename": { "name": "<script>alert(1)</script> & Söhne" }, "reason": "a \"test\" <b>" });
-    at(&house, Kind::Contact, 1, "2024-04-01", hostile).await;
-    house.close().await;
+    at(&system, Kind::Contact, 1, "2024-04-01", hostile).await;
+    system.close().await;
     let (subject, file) = (format!("contact/{}", id(Kind::Contact, 1)), folder.path().join("zoe.html"));
     printed(folder.path(), &["history", &subject, "--html", file.to_str().unwrap()]);
     let page = std::fs::read_to_string(&file).unwrap();

@@ -25,8 +25,8 @@ const DOOR: &[Role] = &[Admin, Staff, Intake];
 const FUNDS: &[Role] = &[Admin, Staff, Fundraiser];
 const ALL_WRITERS: &[Role] = &[Admin, Staff, Fundraiser, Intake];
 const ADMIN: &[Role] = &[Admin];
-/// Recorded by the house when a token is granted or revoked; nobody sends them.
-const HOUSE: &[Role] = &[];
+/// Recorded by the system when a token is granted or revoked; nobody sends them.
+const SYSTEM: &[Role] = &[];
 
 /// How many things of a kind a random life has.
 const THINGS: u64 = 5;
@@ -270,11 +270,11 @@ const MEMBER: &[Row] = &[
     ("move", OFFICE, |n| json!({ "team": word(&["A", "B"], n), "region": word(&["East", "West"], n) })),
     ("rename", OFFICE, |n| json!({ "name": name(n) })),
     ("leave", OFFICE, |_| json!({})),
-    ("grant_token", HOUSE, |n| json!({ "role": word(&["staff", "auditor"], n) })),
-    ("revoke_token", HOUSE, |_| json!({})),
+    ("grant_token", SYSTEM, |n| json!({ "role": word(&["staff", "auditor"], n) })),
+    ("revoke_token", SYSTEM, |_| json!({})),
 ];
 
-const DISCLOSURE: &[Row] = &[("record", HOUSE, |n| {
+const DISCLOSURE: &[Row] = &[("record", SYSTEM, |n| {
     json!({ "role": "auditor", "purpose": "audit", "manner": word(&["read", "export"], n), "view": "contacts",
             "query": format!("limit={}", n % 100), "size": n, "rows": n % 7 })
 })];

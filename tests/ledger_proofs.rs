@@ -11,21 +11,21 @@ use tlog_tiles::{
 };
 use tokio::runtime::Handle;
 
-use crate::harness::{Ask, House, Reply, Served, id, printed, run, send};
+use crate::harness::{Ask, Reply, Served, System, id, printed, run, send};
 
 /// The height of the tiles, in levels.
 const HEIGHT: u8 = 8;
 
 /// Asks over HTTP, as somebody with an auditor's token.
 struct Monitor<'a> {
-    house: &'a House,
+    system: &'a System,
     runtime: Handle,
 }
 
 impl Monitor<'_> {
     fn get(&self, path: &str) -> Reply {
-        let ask = Ask::get(path).token(self.house.token(Role::Auditor));
-        self.runtime.block_on(send(&self.house.router, &ask)).unwrap().good()
+        let ask = Ask::get(path).token(self.system.token(Role::Auditor));
+        self.runtime.block_on(send(&self.system.router, &ask)).unwrap().good()
     }
 
     /// The last checkpoint, its signature checked against the published key.
@@ -67,15 +67,15 @@ impl TileReader for Monitor<'_> {
     fn save_tiles(&self, _: &[Tile], _: &[Vec<u8>]) {}
 }
 
-/// A house with a contact that carries tags, and that many events in its log, all signed.
-async fn house_of(folder: &std::path::Path, events: u64) -> House {
-    let house = House::open(folder).await;
-    grow(&house, events).await;
-    house
+/// A system with a contact that carries tags, and that many events in its log, all signed.
+async fn house_of(folder: &std::path::Path, events: u64) -> System {
+    let system = System::open(folder).await;
+    grow(&system, events).await;
+    system
 }
 
-async fn grow(house: &House, events: u64) {
-    let begin = house.head().0;
+async fn grow(system: &System, events: u64) {
+    let begin = system.head().0;
     let line = |number: u64| {
         let contact = id(Kind::Contact, 1 + number / 150);
         let command = if number.is_multiple_of(150) {
@@ -86,10 +86,10 @@ async fn grow(house: &House, events: u64) {
         format!("{command}\n")
     };
     let lines: String = (begin..events).map(line).collect();
-    let reply = house.ask(Ask::new("POST", "/commands", lines)).await.good();
+    let reply = system.ask(Ask::new("POST", "/commands", lines)).await.good();
     assert!(reply.lines().iter().all(|line| line["status"] == 200), "{}", reply.text());
-    house.ask(Ask::new("POST", "/admin/checkpoint", "")).await.good();
-    assert_eq!(house.head().0, events);
+    system.ask(Ask::new("POST", "/admin/checkpoint", "")).await.good();
+    assert_eq!(system.head().0, events);
 }
 
 fn hashes(proof: &Value) -> Vec<Hash> {
@@ -101,13 +101,13 @@ fn hashes(proof: &Value) -> Vec<Hash> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_monitor_that_we_did_not_write_follows_the_log() {
     let folder = tempfile::tempdir().unwrap();
-    let house = house_of(folder.path(), 700).await;
+    let system = house_of(folder.path(), 700).await;
     let runtime = Handle::current();
-    let house = tokio::task::spawn_blocking(move || {
-        let monitor = Monitor { house: &house, runtime };
+    let system = tokio::task::spawn_blocking(move || {
+        let monitor = Monitor { system: &system, runtime };
         let old = monitor.checkpoint();
         assert_eq!(old.size(), 700);
-        assert_eq!(old.origin(), format!("rapport/{}", house.rapport.folder.log_id()));
+        assert_eq!(old.origin(), format!("rapport/{}", system.rapport.folder.log_id()));
         let reader = TileHashReader::new(old.size(), *old.hash(), &monitor);
         assert_eq!(tree_hash(700, &reader).unwrap(), *old.hash());
         let entries = monitor.entries(700);
@@ -121,24 +121,24 @@ async fn a_monitor_that_we_did_not_write_follows_the_log() {
             assert_eq!(hashes(&ours["proof"]), theirs);
             assert_eq!(ours["leaf"], BASE64_STANDARD.encode(leaf.0));
         }
-        monitor.runtime.block_on(grow(&house, 1_030));
+        monitor.runtime.block_on(grow(&system, 1_030));
         let new = monitor.checkpoint();
         let reader = TileHashReader::new(new.size(), *new.hash(), &monitor);
         let ours = monitor.get("/ledger/consistency?from=700").json();
         assert_eq!(hashes(&ours["proof"]), prove_tree(1_030, 700, &reader).unwrap());
         check_tree(&hashes(&ours["proof"]), 1_030, *new.hash(), 700, *old.hash()).unwrap();
-        house
+        system
     })
     .await
     .unwrap();
-    drop(house);
+    drop(system);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_proven_is_answered_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
-    let house = house_of(folder.path(), 300).await;
-    house.command(Kind::Contact, id(Kind::Contact, 1), json!({ "tag": { "tag": "young" } })).await;
+    let system = house_of(folder.path(), 300).await;
+    system.command(Kind::Contact, id(Kind::Contact, 1), json!({ "tag": { "tag": "young" } })).await;
     for (path, status) in [
         ("/ledger/inclusion?position=301", 409),
         ("/ledger/inclusion?position=302", 404),
@@ -156,24 +156,24 @@ async fn what_cannot_be_proven_is_answered_with_what_to_do() {
         ("/ledger/tile/entries/../key", 404),
         ("/ledger/tile/0/x999/x999/x999/x999/x999/x999/x999/999", 404),
     ] {
-        let reply = house.ask(Ask::get(path)).await;
+        let reply = system.ask(Ask::get(path)).await;
         assert_eq!(reply.status, status, "{path}: {}", reply.text());
     }
     let many = json!({ "positions": vec![1; 1_001] });
-    assert_eq!(house.ask(Ask::post("/ledger/proofs", &many)).await.status, 400);
-    let signed = house.ask(Ask::new("POST", "/admin/checkpoint", "")).await.good();
+    assert_eq!(system.ask(Ask::post("/ledger/proofs", &many)).await.status, 400);
+    let signed = system.ask(Ask::new("POST", "/admin/checkpoint", "")).await.good();
     assert_eq!(signed.text().lines().nth(1), Some("301"));
-    house.ask(Ask::get("/ledger/inclusion?position=301")).await.good();
+    system.ask(Ask::get("/ledger/inclusion?position=301")).await.good();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_is_signed_when_it_is_closed_and_the_same_when_it_is_opened_again() {
     let folder = tempfile::tempdir().unwrap();
-    let house = house_of(folder.path(), 20).await;
-    house.command(Kind::Contact, id(Kind::Contact, 1), json!({ "tag": { "tag": "last" } })).await;
-    house.close().await;
-    let house = House::open(folder.path()).await;
-    let note = house.ask(Ask::get("/ledger/checkpoint")).await.good().text();
+    let system = house_of(folder.path(), 20).await;
+    system.command(Kind::Contact, id(Kind::Contact, 1), json!({ "tag": { "tag": "last" } })).await;
+    system.close().await;
+    let system = System::open(folder.path()).await;
+    let note = system.ask(Ask::get("/ledger/checkpoint")).await.good().text();
     assert_eq!(note.lines().nth(1), Some("21"));
 }
 
@@ -256,17 +256,17 @@ async fn a_bundle_in_which_anything_was_altered_proves_nothing() {
 async fn a_log_from_before_there_were_ledgers_gets_one_and_no_log_gets_a_second() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("data");
-    let house = house_of(&folder, 30).await;
-    let log = house.rapport.folder.log_id();
-    house.close().await;
+    let system = house_of(&folder, 30).await;
+    let log = system.rapport.folder.log_id();
+    system.close().await;
     // As the program before left it.
     std::fs::remove_dir_all(folder.join("ledger")).unwrap();
     std::fs::remove_file(folder.join("ledger-signing.key")).unwrap();
     std::fs::write(folder.join("format.json"), json!({ "format": 1, "log": log }).to_string()).unwrap();
-    let house = House::open(&folder).await;
-    let note = house.ask(Ask::new("POST", "/admin/checkpoint", "")).await.good().text();
+    let system = System::open(&folder).await;
+    let note = system.ask(Ask::new("POST", "/admin/checkpoint", "")).await.good().text();
     assert_eq!(note.lines().nth(1), Some("30"));
-    house.close().await;
+    system.close().await;
     assert!(printed(&folder, &["verify"]).starts_with("PROVEN: the first 30 events"));
     std::fs::remove_file(folder.join("ledger-signing.key")).unwrap();
     let refused = run(&folder, &["serve", "--listen", "127.0.0.1:0"]);

@@ -9,7 +9,7 @@ use proptest::{
     test_runner::{RngAlgorithm, TestRng, TestRunner},
 };
 
-use crate::{harness::House, known::Step};
+use crate::{harness::System, known::Step};
 
 const CASES: u32 = 32;
 
@@ -43,18 +43,18 @@ fn a_rebuilt_view_equals_the_live_one_after_any_life() {
 /// Lives, and compares every view with one that is folded anew.
 async fn live(batches: &[Batch], events: &AtomicU64) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    let rapport = &house.rapport;
+    let system = System::open(folder.path()).await;
+    let rapport = &system.rapport;
     for (steps, catch_up) in batches {
         let commands: Vec<Command> = steps.iter().map(command).collect();
         // Some are refused, as in life.
         rapport.commands.execute_all(commands).await;
         if *catch_up {
-            rapport.views.settle(house.head(), |_| ()).await;
+            rapport.views.settle(system.head(), |_| ()).await;
         }
     }
-    rapport.views.settle(house.head(), |_| ()).await;
-    events.fetch_add(house.head().0, Ordering::Relaxed);
+    rapport.views.settle(system.head(), |_| ()).await;
+    events.fetch_add(system.head().0, Ordering::Relaxed);
     for when in ["live", "rebuilt"] {
         let checked = rapport.views.check(&[], |_, _| ()).await.map_err(|error| error.to_string())?;
         for view in checked {

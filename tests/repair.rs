@@ -8,16 +8,16 @@ use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Ask, Dice, House, id, printed, run},
+    harness::{Ask, Dice, System, id, printed, run},
     known::{Step, default_query},
 };
 
 /// What every view answers.
-async fn answers(house: &House, more: &str) -> BTreeMap<&'static str, String> {
+async fn answers(system: &System, more: &str) -> BTreeMap<&'static str, String> {
     let mut answers = BTreeMap::new();
     for view in projections::descriptions() {
         let path = format!("/views/{}?{}&{more}", view.name, default_query(view.name));
-        let reply = house.ask(Ask::get(path)).await;
+        let reply = system.ask(Ask::get(path)).await;
         assert!(matches!(reply.status, 200 | 400 | 404), "{}: {}", view.name, reply.text());
         answers.insert(view.name, format!("{} {}", reply.status, reply.text()));
     }
@@ -31,49 +31,49 @@ fn hour(number: u64) -> String {
 }
 
 /// Lives for some hours: a command each.
-async fn live(house: &House, dice: &mut Dice, hours: std::ops::Range<u64>) {
+async fn live(system: &System, dice: &mut Dice, hours: std::ops::Range<u64>) {
     for number in hours {
         let (kind, id, body) = Step::rolled(dice).body(Some(hour(number)));
-        let reply = house.ask(Ask::command(kind, id, &body)).await;
+        let reply = system.ask(Ask::command(kind, id, &body)).await;
         assert!(matches!(reply.status, 200 | 422), "{body}: {}", reply.text());
     }
 }
 
 /// A folder in which something has happened to everything.
-async fn house(folder: &Path) -> House {
-    let house = House::open(folder).await;
+async fn system(folder: &Path) -> System {
+    let system = System::open(folder).await;
     let register = json!({ "register": { "form": "person", "name": "Zoë Quill" }, "occurred_at": hour(0) });
-    house.command(Kind::Contact, id(Kind::Contact, 1), register).await;
+    system.command(Kind::Contact, id(Kind::Contact, 1), register).await;
     let value = json!({ "minor": 1_700, "currency": "USD" });
     let open = json!({ "open": { "stage": "Engaging", "value": value }, "occurred_at": hour(0) });
-    house.command(Kind::Deal, id(Kind::Deal, 1_000), open).await;
+    system.command(Kind::Deal, id(Kind::Deal, 1_000), open).await;
     let receive =
         json!({ "receive": { "amount": value, "donor": id(Kind::Contact, 1) }, "occurred_at": hour(0) });
-    house.command(Kind::Gift, id(Kind::Gift, 1_000), receive).await;
-    live(&house, &mut Dice(11), 1..150).await;
-    house
+    system.command(Kind::Gift, id(Kind::Gift, 1_000), receive).await;
+    live(&system, &mut Dice(11), 1..150).await;
+    system
 }
 
-fn after(house: &House) -> String {
-    format!("after={}", house.head())
+fn after(system: &System) -> String {
+    format!("after={}", system.head())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deleted_views_come_back_with_the_same_answers() {
     let folder = tempfile::tempdir().unwrap();
-    let house = house(folder.path()).await;
-    let before = answers(&house, &after(&house)).await;
-    house.close().await;
+    let system = system(folder.path()).await;
+    let before = answers(&system, &after(&system)).await;
+    system.close().await;
     fs::remove_dir_all(folder.path().join("views")).unwrap();
-    let house = House::open(folder.path()).await;
-    assert_eq!(answers(&house, &after(&house)).await, before);
-    house.close().await;
+    let system = System::open(folder.path()).await;
+    assert_eq!(answers(&system, &after(&system)).await, before);
+    system.close().await;
     // One file alone, and the pointer to another.
     let views = folder.path().join("views");
     fs::remove_file(views.join(current(folder.path(), "giving"))).unwrap();
     fs::remove_file(views.join("pipeline.current")).unwrap();
-    let house = House::open(folder.path()).await;
-    assert_eq!(answers(&house, &after(&house)).await, before);
+    let system = System::open(folder.path()).await;
+    assert_eq!(answers(&system, &after(&system)).await, before);
 }
 
 /// The name of the file that a view is served from.
@@ -84,9 +84,9 @@ fn current(folder: &Path, view: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_number_changed_by_hand_is_found_named_and_mended() {
     let folder = tempfile::tempdir().unwrap();
-    let house = house(folder.path()).await;
-    let before = answers(&house, &after(&house)).await;
-    house.close().await;
+    let system = system(folder.path()).await;
+    let before = answers(&system, &after(&system)).await;
+    system.close().await;
     assert!(run(folder.path(), &["check"]).status.success());
     let deal = id(Kind::Deal, 1_000);
     let file =
@@ -103,8 +103,8 @@ async fn a_number_changed_by_hand_is_found_named_and_mended() {
     assert!(run(folder.path(), &["check", "giving", "history"]).status.success());
     printed(folder.path(), &["rebuild", "pipeline"]);
     assert!(run(folder.path(), &["check"]).status.success());
-    let house = House::open(folder.path()).await;
-    assert_eq!(answers(&house, &after(&house)).await, before);
+    let system = System::open(folder.path()).await;
+    assert_eq!(answers(&system, &after(&system)).await, before);
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -133,9 +133,9 @@ fn spoil(folder: &Path, kind: Kind) -> Position {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_event_stops_only_the_views_that_want_its_kind() {
     let (folder, copied) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let house = house(folder.path()).await;
-    let before = answers(&house, &after(&house)).await;
-    house.close().await;
+    let system = system(folder.path()).await;
+    let before = answers(&system, &after(&system)).await;
+    system.close().await;
     copy(folder.path(), copied.path());
     let bad = spoil(copied.path(), Kind::Gift);
     let checked = run(copied.path(), &["check"]);
@@ -143,14 +143,14 @@ async fn a_bad_event_stops_only_the_views_that_want_its_kind() {
     assert!(String::from_utf8(checked.stdout).unwrap().contains(&format!("giving: position {bad}: ")));
 
     fs::remove_dir_all(copied.path().join("views")).unwrap();
-    let house = House::open(copied.path()).await;
+    let system = System::open(copied.path()).await;
     let register = json!({ "open": { "stage": "Engaging", "value": { "minor": 1, "currency": "USD" } } });
-    let position = house.command(Kind::Deal, id(Kind::Deal, 2_000), register).await.position();
-    house.rapport.views.settle(Position(position), |_| ()).await;
-    let listed = house.ask(Ask::get("/views")).await.good().json();
+    let position = system.command(Kind::Deal, id(Kind::Deal, 2_000), register).await.position();
+    system.rapport.views.settle(Position(position), |_| ()).await;
+    let listed = system.ask(Ask::get("/views")).await.good().json();
     for (view, status) in projections::descriptions().iter().zip(listed["views"].as_array().unwrap()) {
         assert_eq!(status["name"], view.name);
-        let asked = house.ask(Ask::get(format!("/views/{}?{}", view.name, default_query(view.name)))).await;
+        let asked = system.ask(Ask::get(format!("/views/{}?{}", view.name, default_query(view.name)))).await;
         if view.kinds.contains(&Kind::Gift) {
             assert_eq!(status["phase"]["stopped"]["at"], json!(bad), "{}: {status}", view.name);
             assert_eq!(asked.status, 503, "{}: {}", view.name, asked.text());
@@ -160,39 +160,39 @@ async fn a_bad_event_stops_only_the_views_that_want_its_kind() {
             assert_eq!(asked.status, 200, "{}: {}", view.name, asked.text());
         }
     }
-    let history = house.ask(Ask::get("/events?kind=deal&limit=1000")).await.good();
+    let history = system.ask(Ask::get("/events?kind=deal&limit=1000")).await.good();
     assert!(!history.json().as_array().unwrap().is_empty(), "other kinds can be read");
-    drop(house);
-    let house = House::open(folder.path()).await;
-    assert_eq!(answers(&house, &after(&house)).await, before, "the log that was copied is as it was");
+    drop(system);
+    let system = System::open(folder.path()).await;
+    assert_eq!(answers(&system, &after(&system)).await, before, "the log that was copied is as it was");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_answered_once_is_answered_again_about_that_moment() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
+    let system = System::open(folder.path()).await;
     let (mut dice, mut then) = (Dice(23), Vec::new());
     let register = json!({ "register": { "form": "person" }, "occurred_at": hour(0) });
-    house.command(Kind::Contact, id(Kind::Contact, 1), register).await;
+    system.command(Kind::Contact, id(Kind::Contact, 1), register).await;
     for round in 0..6 {
-        live(&house, &mut dice, round * 25 + 1..round * 25 + 26).await;
+        live(&system, &mut dice, round * 25 + 1..round * 25 + 26).await;
         let moment = hour(round * 25 + 25);
-        then.push((house.head(), moment, answers(&house, &after(&house)).await));
+        then.push((system.head(), moment, answers(&system, &after(&system)).await));
     }
     assert!(then.windows(2).all(|two| two[0].2 != two[1].2), "it never stands still");
     for (size, moment, answer) in &then {
-        assert_eq!(answers(&house, &format!("known_at={size}")).await, *answer, "known at {size}");
-        assert_eq!(answers(&house, &format!("as_of={moment}")).await, *answer, "as of {moment}");
+        assert_eq!(answers(&system, &format!("known_at={size}")).await, *answer, "known at {size}");
+        assert_eq!(answers(&system, &format!("as_of={moment}")).await, *answer, "as of {moment}");
     }
     // What is learnt later about an earlier time changes what was so, not what was known.
     let deal = json!({ "open": { "stage": "Engaging" }, "occurred_at": hour(2) });
-    house.command(Kind::Deal, id(Kind::Deal, 5_000), deal).await;
+    system.command(Kind::Deal, id(Kind::Deal, 5_000), deal).await;
     let gift = json!({ "receive": { "amount": { "minor": 5, "currency": "JPY" } }, "occurred_at": hour(2) });
-    house.command(Kind::Gift, id(Kind::Gift, 5_000), gift).await;
+    system.command(Kind::Gift, id(Kind::Gift, 5_000), gift).await;
     for (size, moment, answer) in &then {
-        assert_eq!(answers(&house, &format!("as_of={moment}&known_at={size}")).await, *answer);
+        assert_eq!(answers(&system, &format!("as_of={moment}&known_at={size}")).await, *answer);
         let told = |answer: &str| serde_json::from_str::<Value>(&answer[4..]).unwrap();
-        let now = answers(&house, &format!("as_of={moment}")).await;
+        let now = answers(&system, &format!("as_of={moment}")).await;
         let deals =
             |answer: &BTreeMap<_, String>| told(&answer["pipeline"])["totals"]["deals"].as_u64().unwrap();
         assert_eq!(deals(&now), deals(answer) + 1, "as of {moment}");
@@ -200,6 +200,6 @@ async fn what_was_answered_once_is_answered_again_about_that_moment() {
             |answer: &BTreeMap<_, String>| told(&answer["giving"])["totals"]["gifts"].as_u64().unwrap();
         assert_eq!(gifts(&now), gifts(answer) + 1, "as of {moment}");
     }
-    let page = house.rapport.store.read_all(Position::START, 10_000, KindSet::ALL).await.unwrap();
-    assert_eq!(page.events.len() as u64, house.head().0, "nothing was written by asking");
+    let page = system.rapport.store.read_all(Position::START, 10_000, KindSet::ALL).await.unwrap();
+    assert_eq!(page.events.len() as u64, system.head().0, "nothing was written by asking");
 }

@@ -5,7 +5,7 @@ use domain::{Kind, setting::SETTINGS};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{House, id, printed};
+use crate::harness::{System, id, printed};
 
 const ZOE: fn() -> Uuid = || id(Kind::Contact, 1);
 
@@ -135,10 +135,10 @@ fn becoming_a_student_and_donor() -> Vec<(Kind, Uuid, Value)> {
     ]
 }
 
-async fn told(house: &House) -> u64 {
+async fn told(system: &System) -> u64 {
     let mut position = 0;
     for (kind, id, body) in story() {
-        position = house.command(kind, id, body).await.position();
+        position = system.command(kind, id, body).await.position();
     }
     position
 }
@@ -146,9 +146,9 @@ async fn told(house: &House) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customers_story_reads_well_from_the_first_message_to_the_gift() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    let position = told(&house).await;
-    let history = house.view("history", &format!("contact={}&after={position}", ZOE())).await;
+    let system = System::open(folder.path()).await;
+    let position = told(&system).await;
+    let history = system.view("history", &format!("contact={}&after={position}", ZOE())).await;
     let rows = history["rows"].as_array().unwrap();
     let lines = rows.iter().map(|row| {
         let text = |name: &str| row[name].as_str().unwrap_or_default();
@@ -165,7 +165,7 @@ async fn a_customers_story_reads_well_from_the_first_message_to_the_gift() {
     // Every tag of the story that concerns her is there, in its order.
     let hers: Vec<&Value> = rows.iter().map(|row| &row["position"]).collect();
     assert!(hers.is_sorted_by_key(|position| position.as_u64()));
-    house.close().await;
+    system.close().await;
 
     let subject = format!("contact/{}", ZOE());
     let typed = printed(folder.path(), &["history", &subject, "--wide"]);
@@ -186,24 +186,24 @@ async fn a_customers_story_reads_well_from_the_first_message_to_the_gift() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_view_tells_its_part_of_the_story() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
-    told(&house).await;
-    let found = house.view("contacts", "email=ZOE@example.org").await;
+    let system = System::open(folder.path()).await;
+    told(&system).await;
+    let found = system.view("contacts", "email=ZOE@example.org").await;
     assert_eq!(found["rows"][0]["id"], json!(ZOE()));
-    let found = house.view("contacts", "name=quill%20zoe").await;
+    let found = system.view("contacts", "name=quill%20zoe").await;
     assert_eq!(found["rows"][0]["name"], "Zoë Quill");
-    let pipeline = house.view("pipeline", "team=Outreach").await;
+    let pipeline = system.view("pipeline", "team=Outreach").await;
     assert_eq!(pipeline["totals"]["won"], 1);
     assert_eq!(pipeline["totals"]["won_value"], json!([{ "minor": 85_000, "currency": "USD" }]));
     assert_eq!(pipeline["totals"]["cycle_days"], 10.0);
-    let engagement = house.view("engagement", &format!("program={}", id(Kind::Program, 1))).await;
+    let engagement = system.view("engagement", &format!("program={}", id(Kind::Program, 1))).await;
     let engagement = &engagement["totals"];
     assert_eq!((&engagement["participants"], &engagement["enrolments"]), (&json!(1), &json!(1)));
-    let giving = house.view("giving", &format!("donor={}", ZOE())).await;
+    let giving = system.view("giving", &format!("donor={}", ZOE())).await;
     assert_eq!(giving["totals"]["received"], json!([{ "minor": 2_500, "currency": "USD" }]));
-    let leads = house.view("leads", "").await;
+    let leads = system.view("leads", "").await;
     assert_eq!((&leads["totals"]["won"], &leads["totals"]["days_to_conversion"]), (&json!(1), &json!(2.0)));
-    let conversations = house.view("conversations", "state=all").await;
+    let conversations = system.view("conversations", "state=all").await;
     assert_eq!(conversations["rows"][0]["contact"], json!(ZOE()));
     assert_eq!(conversations["rows"][0]["first_response_minutes"], 1440.0);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::Kind;
 use serde_json::json;
 
-use crate::harness::{Ask, House, id, printed};
+use crate::harness::{Ask, System, id, printed};
 
 /// More than one page, and most of the first page without a name.
 const DONORS: u64 = 1_101;
@@ -33,10 +33,10 @@ fn a_table_of_several_pages_has_one_header_and_every_cell_under_its_own_name() {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let house = House::open(folder.path()).await;
+        let system = System::open(folder.path()).await;
         let batch: Vec<String> = (1..=DONORS).flat_map(lines).collect();
-        house.ask(Ask::new("POST", "/commands", batch.join("\n"))).await.good();
-        house.close().await;
+        system.ask(Ask::new("POST", "/commands", batch.join("\n"))).await.good();
+        system.close().await;
     });
     let expected: BTreeSet<String> = (1..=DONORS)
         .map(|donor| {
@@ -60,7 +60,7 @@ fn a_table_of_several_pages_has_one_header_and_every_cell_under_its_own_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_without_rows_has_the_columns_of_what_was_asked() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(folder.path()).await;
+    let system = System::open(folder.path()).await;
     for (question, header) in [
         ("pipeline", "group,deals,value,open,won,lost,won_value,win_rate,cycle_days"),
         (
@@ -72,6 +72,6 @@ async fn a_table_without_rows_has_the_columns_of_what_was_asked() {
         ("giving", "group,name,gifts,received,refunded,net"),
     ] {
         let ask = Ask::get(format!("/views/{question}")).header("accept", "text/csv");
-        assert_eq!(house.ask(ask).await.good().text(), format!("{header}\r\n"), "{question}");
+        assert_eq!(system.ask(ask).await.good().text(), format!("{header}\r\n"), "{question}");
     }
 }

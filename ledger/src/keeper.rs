@@ -40,7 +40,7 @@ struct Shared {
     store: Arc<dyn EventStore>,
     runtime: Handle,
     /// Up to how many events somebody wants a signature at once.
-    wanted: watch::Sender<u64>,
+    requested: watch::Sender<u64>,
     state: watch::Sender<State>,
     stopping: AtomicBool,
 }
@@ -82,7 +82,7 @@ impl Keeper {
             ledger,
             store,
             runtime,
-            wanted: watch::Sender::new(0),
+            requested: watch::Sender::new(0),
             state: watch::Sender::new(state),
             stopping: AtomicBool::new(false),
         });
@@ -106,9 +106,9 @@ impl Keeper {
     pub async fn sign(&self) -> Result<Option<Arc<Signed>>, ReadError> {
         self.follow().await;
         let size = self.shared.store.size_at(self.shared.store.head()).await?;
-        self.shared.wanted.send_if_modified(|wanted| {
-            let more = size > *wanted;
-            *wanted = size.max(*wanted);
+        self.shared.requested.send_if_modified(|requested| {
+            let more = size > *requested;
+            *requested = size.max(*requested);
             more
         });
         let mut state = self.shared.state.subscribe();
@@ -135,8 +135,8 @@ impl Keeper {
     /// Hashes and signs what is still missing, and ends.
     pub fn close(&self) {
         self.shared.stopping.store(true, Ordering::Release);
-        // Whoever waits for `wanted` looks up.
-        self.shared.wanted.send_modify(|_| {});
+        // Whoever waits for `requested` looks up.
+        self.shared.requested.send_modify(|_| {});
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the thread of the ledger had panicked");
@@ -181,8 +181,8 @@ impl Shared {
         loop {
             let stopping = self.stopping.load(Ordering::Acquire);
             let result = self.catch_up(&mut position, &mut hasher).and_then(|()| {
-                let wanted = *self.wanted.borrow() > self.ledger.signed().checkpoint.size;
-                if stopping || wanted || signed_at.elapsed() >= INTERVAL {
+                let requested = *self.requested.borrow() > self.ledger.signed().checkpoint.size;
+                if stopping || requested || signed_at.elapsed() >= INTERVAL {
                     signed_at = Instant::now();
                     self.ledger.sign()?;
                 }
@@ -234,11 +234,11 @@ impl Shared {
 
     /// Waits until there is something to do.
     async fn wait(&self, position: Position, signed_at: Instant, trouble: bool) {
-        let mut wanted = self.wanted.subscribe();
+        let mut requested = self.requested.subscribe();
         // What was asked for before this is seen here, what is asked for after it wakes the wait below.
         let signed = self.ledger.signed().checkpoint.size;
-        let is_wanted = *wanted.borrow_and_update() > signed && !trouble;
-        if is_wanted || self.stopping.load(Ordering::Acquire) {
+        let is_requested = *requested.borrow_and_update() > signed && !trouble;
+        if is_requested || self.stopping.load(Ordering::Acquire) {
             return;
         }
         let is_signed = signed == self.ledger.size();
@@ -253,7 +253,7 @@ impl Shared {
         }
         tokio::select! {
             () = recorded => {}
-            _ = wanted.changed() => {}
+            _ = requested.changed() => {}
             () = tokio::time::sleep(until_signing) => {}
         }
     }

@@ -1,4 +1,4 @@
-//! Moving house: a whole log from a folder into a cluster, and back, cut off on the way, and the same afterwards.
+//! Moving system: a whole log from a folder into a cluster, and back, cut off on the way, and the same afterwards.
 
 use std::{
     path::Path,
@@ -13,20 +13,20 @@ use tempfile::TempDir;
 
 use super::servers::Servers;
 use crate::{
-    harness::{Ask, Client, House, Served, TEST_TIMEOUT, id, printed, program, run},
+    harness::{Ask, Client, Served, System, TEST_TIMEOUT, id, printed, program, run},
     kurrent_double::Lost,
 };
 
 /// An organisation that has kept its log in a folder so far: a small campus, with somebody erased.
 async fn campus() -> (TempDir, u64) {
     let place = tempfile::tempdir().unwrap();
-    let house = House::open(place.path()).await;
+    let system = System::open(place.path()).await;
     let lines: Vec<String> = Demo::new(Campus::new(20, 1)).collect();
     for lines in lines.chunks(2_000) {
-        house.ask(Ask::new("POST", "/commands", lines.join("\n"))).await.good();
+        system.ask(Ask::new("POST", "/commands", lines.join("\n"))).await.good();
     }
     for (number, name) in [(1, "Ann Leaves"), (2, "Ben Stays")] {
-        house
+        system
             .command(
                 Kind::Contact,
                 id(Kind::Contact, number),
@@ -34,10 +34,10 @@ async fn campus() -> (TempDir, u64) {
             )
             .await;
     }
-    house.command(Kind::Contact, id(Kind::Contact, 1), json!({ "erase": { "ground": "request" } })).await;
-    house.ask(Ask::new("POST", "/admin/checkpoint", "")).await.good();
-    let events = house.head().0;
-    house.close().await;
+    system.command(Kind::Contact, id(Kind::Contact, 1), json!({ "erase": { "ground": "request" } })).await;
+    system.ask(Ask::new("POST", "/admin/checkpoint", "")).await.good();
+    let events = system.head().0;
+    system.close().await;
     (place, events)
 }
 
@@ -150,7 +150,7 @@ fn back_again(servers: &Servers, node: &Path, old: &Path) {
     assert!(
         !printed(&home, &["history", &format!("contact/{}", id(Kind::Contact, 1))]).contains("Ann Leaves")
     );
-    // The old house holds less by now, and is not copied over the new one.
+    // The old system holds less by now, and is not copied over the new one.
     let over = run(old, &["copy", "--from", text(old), "--to", text(&home)]);
     assert!(String::from_utf8_lossy(&over.stderr).contains("`rapport backup` copies folders"));
     let into_full = run(old, &["copy", "--from", &servers.url, "--to", text(&home), "--secrets", text(node)]);

@@ -27,7 +27,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How many events one request looks through for those it wants; the next request goes on from there.
 const LOOK_THROUGH_MAX: usize = 20_000;
 
-/// Which events are wanted.
+/// Which events are requested.
 #[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Query {
@@ -59,7 +59,7 @@ pub async fn read(
 }
 
 impl Query {
-    /// How many events are wanted; refuses what no page holds and where no log goes.
+    /// How many events are requested; refuses what no page holds and where no log goes.
     fn limit(&self) -> Result<usize, Error> {
         let limit = self.limit.unwrap_or(LIMIT);
         if !(1..=LIMIT_MAX).contains(&limit) {
@@ -95,8 +95,9 @@ async fn look_through(rapport: &Rapport, query: &Query, limit: usize) -> Result<
     let (mut found, mut position, mut looked) = (Vec::new(), Position(query.from), 0);
     while found.len() < limit && looked < LOOK_THROUGH_MAX {
         // No more is read than may be shown, so that the page ends where its last event stands.
-        let wanted = (limit - found.len()).min(LOOK_THROUGH_MAX - looked);
-        let read = if query.subject.is_some() || query.kind.is_some() { wanted.max(1_000) } else { wanted };
+        let requested = (limit - found.len()).min(LOOK_THROUGH_MAX - looked);
+        let read =
+            if query.subject.is_some() || query.kind.is_some() { requested.max(1_000) } else { requested };
         let page = store.read_all(position, read, kinds).await?;
         if page.through <= position {
             break;

@@ -75,7 +75,7 @@ pub struct ConsistencyProof {
 /// Which events are to be proven.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Wanted {
+pub struct ProofsRequest {
     /// Their places in the log, at most 1,000.
     positions: Vec<u64>,
     /// The size of the tree that they are to be in; the last checkpoint's where it is not given.
@@ -112,10 +112,10 @@ pub struct ProvenEvent {
 pub async fn inclusion(
     rapport: &Arc<Rapport>,
     caller: &Caller,
-    wanted: Included,
+    requested: Included,
 ) -> Result<Inclusion, Error> {
     caller.must_be(READERS)?;
-    let Included { position, size } = wanted;
+    let Included { position, size } = requested;
     let Proofs { size, key, checkpoint, events } = prove_all(rapport, vec![position], size).await?;
     Ok(Inclusion { event: events.into_iter().next(), size, key, checkpoint })
 }
@@ -124,12 +124,12 @@ pub async fn inclusion(
 pub fn consistency(
     rapport: &Rapport,
     caller: &Caller,
-    wanted: &Consistency,
+    requested: &Consistency,
 ) -> Result<ConsistencyProof, Error> {
     caller.must_be(READERS)?;
     let ledger = rapport.ledger.ledger();
     let signed = ledger.signed();
-    let (from, to) = (wanted.from, wanted.to.unwrap_or(signed.checkpoint.size));
+    let (from, to) = (requested.from, requested.to.unwrap_or(signed.checkpoint.size));
     let proof = ledger.consistency(from, to)?;
     Ok(ConsistencyProof {
         from,
@@ -142,9 +142,13 @@ pub fn consistency(
 }
 
 /// Events as they are stored, each with its proof.
-pub async fn prove(rapport: &Arc<Rapport>, caller: &Caller, wanted: Wanted) -> Result<Proofs, Error> {
+pub async fn prove(
+    rapport: &Arc<Rapport>,
+    caller: &Caller,
+    requested: ProofsRequest,
+) -> Result<Proofs, Error> {
     caller.must_be(READERS)?;
-    let Wanted { positions, size } = wanted;
+    let ProofsRequest { positions, size } = requested;
     if positions.len() > PROOFS_MAX {
         let detail =
             format!("at most {PROOFS_MAX} positions at a time: send the rest afterwards, with `size`");

@@ -44,8 +44,8 @@ pub struct Disagreement {
 /// How it stands now.
 pub fn now(rapport: &Rapport) -> Readiness {
     let statuses = rapport.views.statuses();
-    let in_phase = |wanted: fn(&Phase) -> bool| -> Vec<&'static str> {
-        let found = statuses.iter().filter(|(_, status)| wanted(&status.phase));
+    let in_phase = |is_in: fn(&Phase) -> bool| -> Vec<&'static str> {
+        let found = statuses.iter().filter(|(_, status)| is_in(&status.phase));
         found.map(|(view, _)| view.name).collect()
     };
     let building = in_phase(|phase| *phase == Phase::Building);

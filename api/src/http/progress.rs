@@ -1,4 +1,4 @@
-//! Long work, told line by line as it goes on.
+//! Long work, progress line by line as it goes on.
 
 use axum::{
     body::Body,
@@ -53,9 +53,9 @@ impl<T> Clone for Progress<T> {
 impl<T: Serialize + Send + 'static> Progress<T> {
     /// Begins to tell; the answer is whatever is told.
     pub(super) fn begin() -> (Self, Response) {
-        let (lines, told) = mpsc::channel(LINES_AHEAD_MAX);
+        let (lines, progress) = mpsc::channel(LINES_AHEAD_MAX);
         let lines_told =
-            ReceiverStream::new(told).map(|line| serde_json::to_string(&line).map(|line| line + "\n"));
+            ReceiverStream::new(progress).map(|line| serde_json::to_string(&line).map(|line| line + "\n"));
         let answer = ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines_told));
         (Self(lines), answer.into_response())
     }

@@ -344,11 +344,11 @@ impl Writer {
 
     /// Follows the limit that a test sets.
     fn limit_pages(&mut self, log: &LogFile) {
-        let wanted = self.shared.options.faults.page_limit();
-        if wanted != self.page_limit {
-            let sql = format!("PRAGMA max_page_count = {}", wanted.unwrap_or(u32::MAX - 1));
+        let page_limit = self.shared.options.faults.page_limit();
+        if page_limit != self.page_limit {
+            let sql = format!("PRAGMA max_page_count = {}", page_limit.unwrap_or(u32::MAX - 1));
             let _ = log.connection.query_row(&sql, [], |_| Ok(()));
-            self.page_limit = wanted;
+            self.page_limit = page_limit;
         }
     }
 }

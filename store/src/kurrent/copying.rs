@@ -1,4 +1,4 @@
-//! Moving house: a whole log goes from a folder into a cluster, or back, event by event in the order in which it was
+//! Moving: a whole log goes from a folder into a cluster, or back, event by event in the order in which it was
 //! recorded, with its ids, revisions, times and writers, so that the ledger of the copy comes to the same root. Cut off
 //! anywhere, the same copy goes on where it was.
 

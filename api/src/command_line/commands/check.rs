@@ -24,13 +24,13 @@ impl Check {
         let last = carry_out(shared, "/admin/check", "checking", &json!({ "views": self.names })).await?;
         let report: Report = serde_json::from_value(last)?;
         for view in &report.rows {
-            say(&told(view))?;
+            say(&rendered(view))?;
         }
         Ok(if report.sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
-fn told(checked: &Checked) -> String {
+fn rendered(checked: &Checked) -> String {
     let Checked { view, position, rows, differences, stopped } = checked;
     let mut text = String::new();
     for Difference { table, row, what } in differences {

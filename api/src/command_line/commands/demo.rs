@@ -94,7 +94,7 @@ impl Demo {
             generated.total_lines_estimate(),
             "telling the campus {bar:30} {human_pos} commands  {per_sec}  {eta}",
         );
-        let (batches, mut told) = mpsc::channel::<String>(BATCHES_AHEAD);
+        let (batches, mut received) = mpsc::channel::<String>(BATCHES_AHEAD);
         let telling = tokio::task::spawn_blocking(move || {
             let mut lines = generated.fuse().peekable();
             while lines.peek().is_some() {
@@ -109,7 +109,7 @@ impl Demo {
             }
         });
         let mut refused = 0;
-        while let Some(batch) = told.recv().await {
+        while let Some(batch) = received.recv().await {
             let answers =
                 client.fetch(Method::POST, "/commands", "application/x-ndjson", batch.into_bytes()).await?;
             for answer in answers.text.lines() {

@@ -59,13 +59,13 @@ impl Erase {
         }
         let answer = client.fetch(Method::GET, &format!("/erasures/{id}"), json, Vec::new()).await?;
         let certificate: Certificate = serde_json::from_str(&answer.text)?;
-        say(&if as_json { pretty(&answer.text)? } else { told(&certificate) })?;
+        say(&if as_json { pretty(&answer.text)? } else { rendered(&certificate) })?;
         Ok(if certificate.complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
 /// The certificate for people.
-fn told(certificate: &Certificate) -> String {
+fn rendered(certificate: &Certificate) -> String {
     let Certificate { contact, complete, still_to_do, event, position, fields, by, erased_at, keys, left } =
         certificate;
     let sum = |of: fn(&LeftInView) -> u64| left.views.iter().map(of).sum::<u64>();

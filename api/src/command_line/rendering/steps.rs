@@ -43,13 +43,13 @@ fn changes(text: &mut String, changes: &[FieldChange], indent: &str) {
     let width = changes.iter().map(|change| change.label.chars().count()).max().unwrap_or(0);
     for change in changes {
         let label = tame(&change.label);
-        let told = if change.unchanged {
+        let rendered = if change.unchanged {
             format!("{} (as before)", values(&change.after))
         } else {
             format!("{} → {}", values(&change.before), values(&change.after))
         };
         // Writing into a String does not fail.
-        let _ = writeln!(text, "{indent}{label:<width$}  {told}");
+        let _ = writeln!(text, "{indent}{label:<width$}  {rendered}");
     }
 }
 

@@ -101,9 +101,9 @@ async fn follow(app: App, caller: Caller, query: Query, intent: Intent) -> Resul
     // What counts the open feeds is let go with the feed.
     let events = stream::unfold((feed, own, any), |(mut feed, own, any)| async move {
         let (position, event) = feed.next().await?;
-        let told =
+        let sent =
             Event::default().id(position.to_string()).event(event.name()).data(json_text(&event).ok()?);
-        Some((Ok::<_, Infallible>(told), (feed, own, any)))
+        Some((Ok::<_, Infallible>(sent), (feed, own, any)))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL)).into_response())
 }

@@ -12,7 +12,7 @@ use axum::{
 use crate::{
     application::{
         Caller,
-        proofs::{self, Consistency, ConsistencyProof, Included, Inclusion, Proofs, READERS, Wanted},
+        proofs::{self, Consistency, ConsistencyProof, Included, Inclusion, Proofs, ProofsRequest, READERS},
     },
     http::{
         app::App,
@@ -82,8 +82,8 @@ pub(crate) async fn inclusion(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Inclusion>, Problem> {
     caller.must_be(READERS)?;
-    let wanted = read_query(query.as_deref())?;
-    Ok(Json(proofs::inclusion(&app.rapport, &caller, wanted).await?))
+    let requested = read_query(query.as_deref())?;
+    Ok(Json(proofs::inclusion(&app.rapport, &caller, requested).await?))
 }
 
 /// What the document says of it.
@@ -102,8 +102,8 @@ pub(crate) async fn consistency(
     RawQuery(query): RawQuery,
 ) -> Result<Json<ConsistencyProof>, Problem> {
     caller.must_be(READERS)?;
-    let wanted = read_query(query.as_deref())?;
-    Ok(Json(proofs::consistency(&app.rapport, &caller, &wanted)?))
+    let requested = read_query(query.as_deref())?;
+    Ok(Json(proofs::consistency(&app.rapport, &caller, &requested)?))
 }
 
 /// What the document says of it.
@@ -123,15 +123,15 @@ pub(crate) async fn prove(
     body: Bytes,
 ) -> Result<Json<Proofs>, Problem> {
     caller.must_be(READERS)?;
-    let wanted = read_json(&body)?;
-    Ok(Json(proofs::prove(&app.rapport, &caller, wanted).await?))
+    let requested = read_json(&body)?;
+    Ok(Json(proofs::prove(&app.rapport, &caller, requested).await?))
 }
 
 /// What the document says of it.
 pub(crate) fn prove_operation(types: &mut Types<'_>) -> Operation {
     Operation::new("ledger", "proofs", "events as they are stored, each with its proof")
         .for_roles(READERS)
-        .takes::<Wanted>(types)
+        .takes::<ProofsRequest>(types)
         .answers::<Proofs>(200, "the events", types)
         .refuses(&[404, 409, 429])
 }

@@ -77,10 +77,10 @@ pub(crate) async fn stop(State(app): State<App>, Path(token): Path<String>) -> R
     let Ok(_permit) = permits.try_acquire() else {
         let wait =
             html! { h1 { "One moment" } p { "Too many people are here at once: try again in a minute." } };
-        return told(StatusCode::TOO_MANY_REQUESTS, &wait);
+        return page_saying(StatusCode::TOO_MANY_REQUESTS, &wait);
     };
     match unsubscribe::withdraw(&app.rapport, &link).await {
-        Ok(Withdrawal::Withdrawn) => told(
+        Ok(Withdrawal::Withdrawn) => page_saying(
             StatusCode::OK,
             &html! { h1 { "Done" } p { "You will no longer get: " b { (what(&link)) } "." } },
         ),
@@ -88,7 +88,7 @@ pub(crate) async fn stop(State(app): State<App>, Path(token): Path<String>) -> R
         Err(error) => {
             tracing::warn!(%error, "an unsubscribe link could not be carried out");
             let later = html! { h1 { "Not done yet" } p { "Something is in the way: try again later." } };
-            told(StatusCode::SERVICE_UNAVAILABLE, &later)
+            page_saying(StatusCode::SERVICE_UNAVAILABLE, &later)
         }
     }
 }
@@ -126,10 +126,10 @@ fn unknown() -> Response {
         h1 { "This link leads nowhere" }
         p { "It may have been cut off on its way, or is no longer needed. Try the whole link from the message." }
     };
-    told(StatusCode::NOT_FOUND, &content)
+    page_saying(StatusCode::NOT_FOUND, &content)
 }
 
-fn told(status: StatusCode, content: &Markup) -> Response {
+fn page_saying(status: StatusCode, content: &Markup) -> Response {
     private((status, page::page("Stop messages", content)).into_response())
 }
 

@@ -91,8 +91,8 @@ async fn history(client: &Client, about: StreamId, size: u64, cursor: Option<&st
 async fn prove(client: &Client, size: u64, rows: Vec<HistoryRow>, bundle: &mut Bundle) -> anyhow::Result<()> {
     let rows: Vec<HistoryRow> = rows.into_iter().filter(|row| row.position <= size).collect();
     let positions: Vec<u64> = rows.iter().map(|row| row.position).collect();
-    let wanted = json!({ "positions": positions, "size": size }).to_string().into_bytes();
-    let proven = client.fetch(Method::POST, "/ledger/proofs", "application/json", wanted).await?;
+    let requested = json!({ "positions": positions, "size": size }).to_string().into_bytes();
+    let proven = client.fetch(Method::POST, "/ledger/proofs", "application/json", requested).await?;
     let Proofs { events, .. } = serde_json::from_str(&proven.text)?;
     if events.len() != rows.len() {
         bail!("{} events were to be proven, and {} were: try again in a moment", rows.len(), events.len());
