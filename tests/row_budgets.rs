@@ -254,7 +254,6 @@ async fn the_steps_of_every_question_stay_under_a_budget_and_grow_no_faster_than
         );
         let few = asked(&small, &view).await;
         for ((query, few), (_, many)) in few.into_iter().zip(asked(&large, &view).await) {
-            println!("{}?{query}: {few} then {many} for {held:?}", view.name);
             faults.extend(fault(&format!("{}?{query}", view.name), [few, many], held));
         }
     }
