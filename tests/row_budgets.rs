@@ -137,7 +137,7 @@ fn parameters(view: &projections::Description) -> Vec<Parameter> {
         walk(schema, &definitions, &mut |key, value| match (key, value) {
             ("const", Value::String(word)) => words.push(word.clone()),
             ("enum", Value::Array(all)) => {
-                words.extend(all.iter().filter_map(Value::as_str).map(str::to_owned))
+                words.extend(all.iter().filter_map(Value::as_str).map(str::to_owned));
             }
             ("format", Value::String(format)) => is_id |= format == "uuid",
             _ => {}

@@ -130,7 +130,7 @@ impl EventStore for Silence {
     }
 
     async fn changed(&self, _: Position) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn position_at(&self, _: DateTime<Utc>) -> Result<Position, ReadError> {

@@ -69,8 +69,8 @@ pub(crate) async fn ask<T: Send + 'static>(
             let timeout = deadline.at_most(SEEN_TIMEOUT);
             served.generation().is_some() && served.wait_for(head, head, timeout).await.is_ok()
         };
-        let (key, deadline, _permits) = (key.clone(), deadline.clone(), Arc::clone(&permits));
-        let attempt = Attempt { key, erasures, from_snapshot, deadline, _permits };
+        let (key, deadline) = (key.clone(), deadline.clone());
+        let attempt = Attempt { key, erasures, from_snapshot, deadline, _permits: Arc::clone(&permits) };
         let answered = ask_once(shared, served, attempt, question.clone(), answering).await;
         if shared.store.erasures() == erasures {
             return answered;

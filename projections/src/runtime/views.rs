@@ -42,7 +42,7 @@ pub const ANSWER_TIMEOUT: Duration =
     Duration::from_secs(2 * AFTER_TIMEOUT.as_secs() + QUESTION_TIMEOUT.as_secs());
 
 /// How views are opened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct ViewOptions {
     /// A copy of each view is kept whenever it passes a multiple of so many events.
     pub snapshot_every: u64,

@@ -62,9 +62,8 @@ struct CopiedThrough {
     new_ledger: bool,
 }
 
-impl BackedUp {
-    fn of(copied: Copied) -> Self {
-        let Copied { position, keys_position, new_ledger } = copied;
+impl From<Copied> for BackedUp {
+    fn from(Copied { position, keys_position, new_ledger }: Copied) -> Self {
         Self { copied: CopiedThrough { position, keys_position, new_ledger } }
     }
 }
@@ -184,7 +183,7 @@ pub(crate) async fn back_up(
         let BackupFolders { to, keys } = folders;
         let tell = |done, all| progress.tell(done, all);
         let outcome = maintenance::back_up(&app.rapport, &to, keys.as_deref(), tell);
-        progress.end_blocking(outcome.map(BackedUp::of).map_err(Problem::from));
+        progress.end_blocking(outcome.map(BackedUp::from).map_err(Problem::from));
     });
     Ok(answer)
 }

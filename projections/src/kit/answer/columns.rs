@@ -39,7 +39,7 @@ pub(super) enum Member {
 impl Shape {
     /// Of an answer of this type.
     pub const fn of<T: JsonSchema>() -> Self {
-        Self(|generator| generator.subschema_for::<T>())
+        Self(SchemaGenerator::subschema_for::<T>)
     }
 
     /// The columns of its rows; where it has none, it is one row of itself.
@@ -102,7 +102,7 @@ impl Types {
 
     /// The members of an object with declared ones; an amount is none, it is one cell.
     fn members<'a>(&'a self, schema: &'a Value) -> Option<&'a Map<String, Value>> {
-        if self.is_money(schema) {
+        if is_money(schema) {
             return None;
         }
         self.resolve(schema)["properties"].as_object()
@@ -110,13 +110,6 @@ impl Types {
 
     fn items<'a>(&'a self, schema: &'a Value) -> Option<&'a Value> {
         self.resolve(schema).get("items")
-    }
-
-    fn is_money(&self, schema: &Value) -> bool {
-        let is_named = |schema: &Value| {
-            schema["$ref"].as_str().is_some_and(|name| last_part(name) == Money::schema_name())
-        };
-        is_named(schema) || schema["anyOf"].as_array().is_some_and(|either| either.iter().any(is_named))
     }
 
     fn member(&self, schema: &Value) -> Member {
@@ -133,26 +126,29 @@ impl Types {
     }
 
     fn collect(&self, schema: &Value, path: &mut Vec<String>, columns: &mut Vec<Column>) {
-        match self.members(schema).filter(|_| path.len() < DEPTH) {
-            Some(members) => {
-                for (name, schema) in members {
-                    path.push(name.clone());
-                    self.collect(schema, path, columns);
-                    path.pop();
-                }
+        if let Some(members) = self.members(schema).filter(|_| path.len() < DEPTH) {
+            for (name, schema) in members {
+                path.push(name.clone());
+                self.collect(schema, path, columns);
+                path.pop();
             }
-            None => {
-                let shows_contacts =
-                    self.is_contact(schema) || self.items(schema).is_some_and(|items| self.is_contact(items));
-                let is_a_map = !self.is_money(schema) && self.resolve(schema)["type"] == "object";
-                columns.push(Column { name: path.join("."), shows_contacts, is_a_map, path: path.clone() });
-            }
+            return;
         }
+        let shows_contacts =
+            self.is_contact(schema) || self.items(schema).is_some_and(|items| self.is_contact(items));
+        let is_a_map = !is_money(schema) && self.resolve(schema)["type"] == "object";
+        columns.push(Column { name: path.join("."), shows_contacts, is_a_map, path: path.clone() });
     }
 
     fn is_contact(&self, schema: &Value) -> bool {
         self.resolve(schema)[ID_OF] == *ContactId::schema_name()
     }
+}
+
+fn is_money(schema: &Value) -> bool {
+    let is_named =
+        |schema: &Value| schema["$ref"].as_str().is_some_and(|name| last_part(name) == Money::schema_name());
+    is_named(schema) || schema["anyOf"].as_array().is_some_and(|either| either.iter().any(is_named))
 }
 
 fn last_part(reference: &str) -> &str {
