@@ -167,7 +167,10 @@ async fn every_route_command_and_view_has_its_row() {
         .collect();
     let tested: BTreeSet<_> =
         known().iter().map(|command| (command.kind, command.name, sorted(command.roles))).collect();
-    assert_eq!(described, tested);
+    assert_eq!(
+        described, tested,
+        "register the kind in commands/src/lib.rs and say its commands in tests/known.rs"
+    );
     for view in projections::descriptions() {
         assert_eq!(sorted(view.readers), sorted(readers(view.name)), "{}", view.name);
     }

@@ -180,7 +180,12 @@ fn the_doors_name_no_view() {
     for path in files("api/src/http", &["rs"]) {
         let text = fs::read_to_string(&path).unwrap();
         for view in projections::descriptions() {
-            assert!(!text.contains(&format!("\"{}\"", view.name)), "{} names {}", path.display(), view.name);
+            assert!(
+                !text.contains(&format!("\"{}\"", view.name)),
+                "{} names the view {}; where the word is not meant for the view, the view wants another name",
+                path.display(),
+                view.name
+            );
         }
     }
 }

@@ -1,7 +1,11 @@
 //! The client of the command line: through the socket of a server that is running, else into the folder itself; either way
 //! by the same routes.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, bail};
 use axum::{
@@ -28,6 +32,9 @@ use crate::{
 /// How long a folder may be in use by a process that does not answer, and how often to look again.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
+/// How long what is under way behind the last answer may take to let go of the folder, and how often to look again.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+const CLOSE_PAUSE: Duration = Duration::from_millis(5);
 
 /// A way in, in somebody's name.
 pub struct Client {
@@ -38,7 +45,31 @@ pub struct Client {
 
 enum Way {
     Socket(std::path::PathBuf),
-    Inside(Arc<Rapport>, Router),
+    Inside(Inside),
+}
+
+/// A folder that this process has opened itself.
+struct Inside {
+    rapport: Arc<Rapport>,
+    router: Router,
+    /// Whether somebody else goes on with it.
+    is_handed_over: bool,
+}
+
+impl Drop for Inside {
+    /// What is still under way behind the last answer is let go of first: the folder is closed on this thread. Closing
+    /// waits for threads that need the runtime's timer, and a thread of the runtime that waited for them would hold it up
+    /// for ever.
+    fn drop(&mut self) {
+        self.router = Router::new();
+        if self.is_handed_over {
+            return;
+        }
+        let since = Instant::now();
+        while Arc::strong_count(&self.rapport) > 1 && since.elapsed() < CLOSE_TIMEOUT {
+            std::thread::sleep(CLOSE_PAUSE);
+        }
+    }
 }
 
 impl Client {
@@ -76,7 +107,11 @@ impl Client {
         // A node answers nothing before it has come to the end of the log.
         rapport.log.catch_up(&mut |_| ()).await;
         let router = http::router(Arc::clone(&rapport), Trust::Socket, CancellationToken::new());
-        Ok(Self { way: Way::Inside(rapport, router), name, headers: Vec::new() })
+        Ok(Self {
+            way: Way::Inside(Inside { rapport, router, is_handed_over: false }),
+            name,
+            headers: Vec::new(),
+        })
     }
 
     /// Says with every request that the answers are taken away as a file, and what for.
@@ -89,15 +124,22 @@ impl Client {
     /// What answers, where no server stands between.
     pub fn inside(&self) -> Option<Arc<Rapport>> {
         match &self.way {
-            Way::Inside(rapport, _) => Some(Arc::clone(rapport)),
+            Way::Inside(inside) => Some(Arc::clone(&inside.rapport)),
             Way::Socket(_) => None,
+        }
+    }
+
+    /// Hands over to whoever goes on with what is behind: it stays open.
+    pub fn hand_over(mut self) {
+        if let Way::Inside(inside) = &mut self.way {
+            inside.is_handed_over = true;
         }
     }
 
     /// Waits until every view has seen all that is recorded, telling how far they have come. A server that is
     /// running keeps up by itself.
     pub async fn settle(&self, progress: impl FnMut(u64, u64)) {
-        if let Way::Inside(rapport, _) = &self.way {
+        if let Way::Inside(Inside { rapport, .. }) = &self.way {
             let (head, mut progress) = (rapport.views.head(), progress);
             rapport.views.settle(head, |position| progress(position.0, head.0)).await;
         }
@@ -124,7 +166,7 @@ impl Client {
             .body(Body::from(body))
             .context("the address or the name cannot be sent")?;
         match &self.way {
-            Way::Inside(_, router) => Ok(router.clone().oneshot(request).await?),
+            Way::Inside(inside) => Ok(inside.router.clone().oneshot(request).await?),
             Way::Socket(path) => {
                 let stream = UnixStream::connect(path).await.context("the server has gone away")?;
                 let (mut sender, connection) =

@@ -50,23 +50,21 @@ impl Projection for Weekdays {
     fn apply(tables: &Tables, recorded: &Recorded) -> Result<(), ApplyError> {
         let gift = recorded.stream.id;
         let weekday = |at: chrono::DateTime<chrono::Utc>| at.weekday().number_from_monday();
-        match &recorded.event {
-            Event::Gift(GiftEvent::Received { campaign, .. }) => {
+        let Event::Gift(event) = &recorded.event else { return Ok(()) };
+        match event {
+            GiftEvent::Received { campaign, .. } => {
                 let day = weekday(recorded.happened_at());
                 tables.execute("INSERT INTO gifts VALUES (?1, ?2, ?3)", params![gift, day, campaign])?;
             }
-            Event::Gift(GiftEvent::Corrected { correction, .. }) => {
+            GiftEvent::Corrected { correction, .. } => {
                 let (day, campaign) = (correction.received_at.map(weekday), &correction.campaign);
                 let sql = "UPDATE gifts SET weekday = coalesce(?2, weekday), campaign = coalesce(?3, campaign) WHERE gift = ?1";
                 tables.execute(sql, params![gift, day, campaign])?;
             }
-            Event::Gift(GiftEvent::Voided {}) => {
+            GiftEvent::Voided {} => {
                 tables.execute("DELETE FROM gifts WHERE gift = ?1", [gift])?;
             }
-            Event::Gift(
-                GiftEvent::Refunded { .. } | GiftEvent::Allocated { .. } | GiftEvent::Acknowledged {},
-            ) => {}
-            _ => {}
+            GiftEvent::Refunded { .. } | GiftEvent::Allocated { .. } | GiftEvent::Acknowledged {} => {}
         }
         Ok(())
     }

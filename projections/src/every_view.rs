@@ -52,10 +52,11 @@ fn questions(view: &AnyView) -> BTreeSet<String> {
     let mut generator = SchemaGenerator::default();
     let schema = view.description.query_schema(&mut generator).to_value();
     let definitions = generator.take_definitions(true);
-    let schema =
-        definitions.values().chain([&schema]).find(|schema| schema["properties"].is_object()).unwrap();
+    // A question may have no parameters at all.
+    let schema = definitions.values().chain([&schema]).find(|schema| schema["properties"].is_object());
+    let parameters = schema.and_then(|schema| schema["properties"].as_object());
     let mut single = vec![String::new()];
-    for (name, parameter) in schema["properties"].as_object().unwrap() {
+    for (name, parameter) in parameters.into_iter().flatten() {
         let mut words = BTreeSet::new();
         words_of(parameter, &definitions, &mut words);
         if parameter["format"] == "uuid" {

@@ -20,7 +20,8 @@ use crate::{
 
 /// What to do where a snapshot differs.
 const REMEDY: &str = "What events change in the tables of this view. Where a line that was there differs, raise the VERSION \
-    of the view: files folded before are then built anew, and a snapshot of the new version is written.";
+    of the view: files folded before are then built anew. For a new view, version or tag write it with INSTA_UPDATE=always.";
+
 /// Where the event of a tag stands in the log: behind whatever the story begins with.
 const AT: u64 = 1_000;
 
@@ -44,7 +45,13 @@ const BEGUN: &[Kind] = &[
 /// The event of a tag as it was first written.
 fn golden(kind: Kind, tag: &str) -> Event {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden");
-    let stored = fs::read_to_string(folder.join(format!("{tag}.json"))).unwrap();
+    let path = folder.join(format!("{tag}.json"));
+    let stored = fs::read_to_string(&path).unwrap_or_else(|error| {
+        panic!(
+            "{} cannot be read ({error}): a tag needs a golden file, one event as it is stored",
+            path.display()
+        )
+    });
     Event::decode(kind, tag, &stored).unwrap()
 }
 

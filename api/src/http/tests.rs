@@ -166,7 +166,18 @@ fn types_of(contents: &Value) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_names_what_it_takes_and_what_it_answers() {
     let (document, _) = document().await;
-    let lines = operations(&document).map(|(method, path, operation)| {
+    // Of what comes from the registries the first is enough: a new kind or view changes nothing here.
+    let (mut kinds, mut views) = (0, 0);
+    let one_of_each = operations(&document).filter(|(_, path, _)| {
+        let count = match path.split('/').collect::<Vec<_>>()[..] {
+            ["", "commands", _, _] => &mut kinds,
+            ["", "views", name] if !name.contains('{') => &mut views,
+            _ => return true,
+        };
+        *count += 1;
+        *count == 1
+    });
+    let lines = one_of_each.map(|(method, path, operation)| {
         let answers = operation["responses"].as_object().unwrap();
         let good = answers.iter().filter(|(status, _)| status.starts_with('2'));
         let answers: Vec<String> =

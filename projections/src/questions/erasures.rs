@@ -94,19 +94,8 @@ impl Projection for Erasures {
 
     fn apply(tables: &Tables, recorded: &Recorded) -> Result<(), ApplyError> {
         match &recorded.event {
-            Event::Contact(ContactEvent::Erased { ground }) => {
-                erased(tables, recorded, (Of::Contact, recorded.stream.id, None), *ground)
-            }
-            Event::Contact(ContactEvent::Readmitted { basis }) => {
-                let at = recorded.happened_at().timestamp_micros();
-                let sql = "UPDATE erasures SET readmitted_at = ?2, readmitted_on = ?3
-                           WHERE contact = ?1 AND of_what = 'contact'";
-                tables.execute(sql, params![recorded.stream.id, at, word(basis)])?;
-                Ok(())
-            }
-            Event::Conversation(ConversationEvent::MessageRedacted { message, owner, ground }) => {
-                erased(tables, recorded, (Of::Message, owner.0, Some(message.0)), *ground)
-            }
+            Event::Contact(event) => apply_contact(tables, recorded, event),
+            Event::Conversation(event) => apply_conversation(tables, recorded, event),
             _ => Ok(()),
         }
     }
@@ -133,6 +122,53 @@ impl Projection for Erasures {
         })?;
         let next = page.cut(&mut rows, |row| row.position);
         Ok(Some(View { rows, next }))
+    }
+}
+
+fn apply_contact(tables: &Tables, recorded: &Recorded, event: &ContactEvent) -> Result<(), ApplyError> {
+    match event {
+        ContactEvent::Erased { ground } => {
+            erased(tables, recorded, (Of::Contact, recorded.stream.id, None), *ground)
+        }
+        ContactEvent::Readmitted { basis } => {
+            let at = recorded.happened_at().timestamp_micros();
+            let sql = "UPDATE erasures SET readmitted_at = ?2, readmitted_on = ?3
+                       WHERE contact = ?1 AND of_what = 'contact'";
+            tables.execute(sql, params![recorded.stream.id, at, word(basis)])?;
+            Ok(())
+        }
+        ContactEvent::Registered { .. }
+        | ContactEvent::Renamed { .. }
+        | ContactEvent::DetailChanged { .. }
+        | ContactEvent::IdentityLinked { .. }
+        | ContactEvent::IdentityUnlinked { .. }
+        | ContactEvent::Tagged { .. }
+        | ContactEvent::Untagged { .. }
+        | ContactEvent::ConsentGiven { .. }
+        | ContactEvent::ConsentWithdrawn { .. }
+        | ContactEvent::RelationshipStarted { .. }
+        | ContactEvent::RelationshipEnded { .. }
+        | ContactEvent::Merged { .. }
+        | ContactEvent::Unmerged { .. }
+        | ContactEvent::MergeDismissed { .. }
+        | ContactEvent::Voided {} => Ok(()),
+    }
+}
+
+fn apply_conversation(
+    tables: &Tables,
+    recorded: &Recorded,
+    event: &ConversationEvent,
+) -> Result<(), ApplyError> {
+    match event {
+        ConversationEvent::MessageRedacted { message, owner, ground } => {
+            erased(tables, recorded, (Of::Message, owner.0, Some(message.0)), *ground)
+        }
+        ConversationEvent::Logged { .. }
+        | ConversationEvent::Replied { .. }
+        | ConversationEvent::Resolved {}
+        | ConversationEvent::Reopened {}
+        | ConversationEvent::Voided {} => Ok(()),
     }
 }
 

@@ -10,6 +10,7 @@ mod tests;
 
 use domain::{Event, Kind, Recorded, Role, member::MemberEvent};
 use rusqlite::params;
+use uuid::Uuid;
 
 use crate::kit::{ApplyError, Behind, Page, Projection, Shape, Shows, Tables, ViewError};
 pub use answer::View;
@@ -49,25 +50,7 @@ impl Projection for Pipeline {
         let id = recorded.stream.id;
         match &recorded.event {
             Event::Deal(event) => change(tables, id, |deal| after(deal, event, recorded))?,
-            Event::Member(MemberEvent::Joined { name, team, region }) => {
-                tables.execute(
-                    "INSERT OR REPLACE INTO members VALUES (?1, ?2, ?3, ?4)",
-                    params![id, name, team, region],
-                )?;
-            }
-            Event::Member(MemberEvent::Moved { team, region }) => {
-                tables.execute(
-                    "UPDATE members SET team = ?2, region = ?3 WHERE member = ?1",
-                    params![id, team, region],
-                )?;
-            }
-            Event::Member(MemberEvent::Renamed { name }) => {
-                tables.execute("UPDATE members SET name = ?2 WHERE member = ?1", params![id, name])?;
-            }
-            // Deals stay with those who have left, and tokens change nothing here.
-            Event::Member(
-                MemberEvent::Left {} | MemberEvent::TokenGranted { .. } | MemberEvent::TokenRevoked {},
-            ) => {}
+            Event::Member(event) => apply_member(tables, id, event)?,
             _ => {}
         }
         Ok(())
@@ -92,4 +75,24 @@ impl Projection for Pipeline {
     ) -> Result<Option<Behind>, ViewError> {
         behind::behind(tables, &query, group, page).map(Some)
     }
+}
+
+/// Whose deals they are: teams and regions are those of today.
+fn apply_member(tables: &Tables, id: Uuid, event: &MemberEvent) -> Result<(), ApplyError> {
+    match event {
+        MemberEvent::Joined { name, team, region } => {
+            let sql = "INSERT OR REPLACE INTO members VALUES (?1, ?2, ?3, ?4)";
+            tables.execute(sql, params![id, name, team, region])?;
+        }
+        MemberEvent::Moved { team, region } => {
+            let sql = "UPDATE members SET team = ?2, region = ?3 WHERE member = ?1";
+            tables.execute(sql, params![id, team, region])?;
+        }
+        MemberEvent::Renamed { name } => {
+            tables.execute("UPDATE members SET name = ?2 WHERE member = ?1", params![id, name])?;
+        }
+        // Deals stay with those who have left, and tokens change nothing here.
+        MemberEvent::Left {} | MemberEvent::TokenGranted { .. } | MemberEvent::TokenRevoked {} => {}
+    }
+    Ok(())
 }

@@ -78,7 +78,7 @@ impl Demo {
         }
         let listen = self.listen;
         let tokens = grant(&client).await?;
-        drop(client);
+        client.hand_over();
         let data = shared.data.display().to_string();
         serve::serve(Arc::clone(&rapport), listen, move |address| welcome(&rapport, address, &data, &tokens))
             .await
