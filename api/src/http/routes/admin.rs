@@ -102,10 +102,11 @@ pub(crate) async fn check(State(app): State<App>, caller: Caller, body: Bytes) -
     let permit = permit.map_err(|_| Problem::unavailable("a check is under way: wait until it is done"))?;
     let (progress, answer) = Progress::<Report>::begin();
     tokio::spawn(async move {
-        let _permit = permit;
         let telling = progress.clone();
         let tell = move |position: Position, head: Position| telling.tell(position.0, head.0);
         let outcome = maintenance::check(&app.rapport, &views, tell).await;
+        // Whoever reads the last line may ask for the next check.
+        drop((app, permit));
         progress.end(outcome.map_err(Problem::from)).await;
     });
     Ok(answer)
