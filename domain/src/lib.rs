@@ -25,6 +25,7 @@ pub mod personal;
 pub mod program;
 pub mod recorded;
 pub mod role;
+pub mod schema;
 pub mod setting;
 pub mod stored;
 pub mod tagged;

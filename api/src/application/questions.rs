@@ -26,7 +26,7 @@ pub struct Listing {
     /// Where the log ends.
     pub head: Position,
     /// View by view.
-    pub views: Vec<Listed>,
+    pub views: Vec<ListedView>,
     /// The schemas to which those of the views refer.
     #[serde(rename = "$defs")]
     pub definitions: Map<String, Value>,
@@ -34,7 +34,7 @@ pub struct Listing {
 
 /// A view that the caller may ask, and how it is getting on.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Listed {
+pub struct ListedView {
     /// Its name.
     pub name: String,
     /// Its question.
@@ -66,7 +66,7 @@ pub fn list(rapport: &Rapport, caller: &Caller) -> Listing {
     let head = rapport.views.head();
     let mut generator = SchemaGenerator::default();
     let asked = rapport.views.statuses().into_iter().filter(|(view, _)| view.readers.contains(&caller.role));
-    let views = asked.map(|(view, status)| Listed {
+    let views = asked.map(|(view, status)| ListedView {
         name: view.name.to_owned(),
         question: view.question.to_owned(),
         version: view.version,

@@ -18,6 +18,7 @@ const LINES_AHEAD_MAX: usize = 16;
 /// A line of the answer.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "{T}Line")]
 pub(super) enum Line<T> {
     /// How far it has come; there may be many of these.
     UnderWay {

@@ -142,6 +142,20 @@ fn check_references(document: &Value, part: &Value) {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn no_two_types_are_called_the_same() {
+    let (document, _) = document().await;
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let plain = |name: &str| name.trim_end_matches(|letter: char| letter.is_ascii_digit()).to_owned();
+    let numbered = schemas.keys().filter(|name| plain(name) != **name && schemas.contains_key(&plain(name)));
+    let numbered: Vec<&String> = numbered.collect();
+    assert!(
+        numbered.is_empty(),
+        "{numbered:?} are numbered, since others are called the same, and every type that is added may change the \
+         numbers: give the new one a name of its own with #[schemars(rename = \"…\")]"
+    );
+}
+
 /// The name of a type: that of its component, or what sort of value it is.
 fn type_name(schema: &Value) -> String {
     if let Some(reference) = schema["$ref"].as_str() {

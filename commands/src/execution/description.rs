@@ -1,6 +1,6 @@
 //! What can be asked of a kind, as data: for OpenAPI, help and the tests that walk all commands.
 
-use domain::{Kind, KindEvent as _, Role, tagged};
+use domain::{Kind, KindEvent as _, Role, schema, tagged};
 use schemars::{Schema, SchemaGenerator};
 
 use super::rights::writers;
@@ -21,7 +21,7 @@ impl KindDescription {
         Self {
             kind: D::Event::KIND,
             commands: tagged::tags::<D::Command>().iter().map(|name| (*name, writers::<D>(name))).collect(),
-            schema: |generator| generator.subschema_for::<D::Command>(),
+            schema: |generator| schema::named::<D::Command>(generator, D::Event::KIND.word(), "Command"),
         }
     }
 

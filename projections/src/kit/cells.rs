@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::kit::{
@@ -22,6 +24,64 @@ pub(crate) fn page_of<C>(cells: BTreeMap<String, C>, page: &Page) -> Result<Page
     let mut rows: Vec<_> = later.take(page.fetch()).collect();
     let next = page.cut(&mut rows, |(group, _)| group.clone());
     Ok((rows, next))
+}
+
+/// Things counted together.
+pub(crate) trait Summed: Default {
+    /// Adds what another cell has counted.
+    fn add(&mut self, other: &Self);
+
+    /// Derives rates and means from what was counted, once all of it is.
+    fn finish(&mut self);
+}
+
+/// A page of rows, cells or what stands behind them, with the cells of all pages added up.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "{R}Page")]
+pub struct Listed<C, R> {
+    /// Over all rows, this page and others.
+    totals: C,
+    /// The cells, or the things that they count.
+    rows: Vec<R>,
+    /// The cursor of the next page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// Cells by name: those of one group.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Named{C}")]
+pub struct NamedCell<C> {
+    /// The name of the group; empty where the things have none.
+    group: String,
+    #[serde(flatten)]
+    cell: C,
+}
+
+impl<C> Listed<C, NamedCell<C>> {
+    /// The cells of a page, in the order of their groups.
+    pub(crate) fn cells(totals: C, cells: BTreeMap<String, C>, page: &Page) -> Result<Self, ViewError> {
+        let (rows, next) = page_of(cells, page)?;
+        let rows = rows.into_iter().map(|(group, cell)| NamedCell { group, cell }).collect();
+        Ok(Self { totals, rows, next })
+    }
+}
+
+impl<C, R> Listed<C, R> {
+    /// A page of the things that the cells count.
+    pub(crate) fn things(totals: C, (rows, next): (Vec<R>, Option<String>)) -> Self {
+        Self { totals, rows, next }
+    }
+}
+
+/// All cells together.
+pub(crate) fn totals<C: Summed>(cells: &BTreeMap<String, C>) -> C {
+    let mut totals = C::default();
+    for cell in cells.values() {
+        totals.add(cell);
+    }
+    totals.finish();
+    totals
 }
 
 /// How many things the cell of a group counts, or all cells together.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Kind, KindSet, Recorded, Role};
+use domain::{Kind, KindSet, Recorded, Role, schema};
 use schemars::{Schema, SchemaGenerator};
 
 use crate::kit::{
@@ -81,8 +81,8 @@ impl AnyView {
                 shows: P::SHOWS,
                 personal_parameters: P::PERSONAL_PARAMETERS,
                 kinds: P::KINDS,
-                query: |generator| generator.subschema_for::<P::Query>(),
-                view: |generator| generator.subschema_for::<P::View>(),
+                query: |generator| schema::named::<P::Query>(generator, P::NAME, "Query"),
+                view: |generator| schema::named::<P::View>(generator, P::NAME, "View"),
                 read: Answer::read::<P>,
             },
             wanted: KindSet::of(P::KINDS),

@@ -10,9 +10,12 @@ mod tests;
 
 use domain::{Event, Kind, Recorded, Role};
 
-use crate::kit::{ApplyError, Behind, Page, Projection, Shape, Shows, Tables, ViewError};
+use crate::kit::{
+    ApplyError, Behind, Page, Projection, Shape, Shows, Tables, ViewError,
+    cells::{Listed, NamedCell},
+};
 pub use answer::View;
-use answer::{LeadRow, Listed, NamedCell};
+use answer::{Cell, LeadRow};
 use fold::{after, apply_member, change};
 pub use query::Query;
 
@@ -59,8 +62,8 @@ impl Projection for Leads {
 
     fn shape(view: &View) -> Shape {
         match view {
-            View::Cells(_) => Shape::of::<Listed<NamedCell>>(),
-            View::Leads(_) => Shape::of::<Listed<LeadRow>>(),
+            View::Cells(_) => Shape::of::<Listed<Cell, NamedCell<Cell>>>(),
+            View::Leads(_) => Shape::of::<Listed<Cell, LeadRow>>(),
         }
     }
 

@@ -12,9 +12,12 @@ use domain::{Event, Kind, Recorded, Role, member::MemberEvent};
 use rusqlite::params;
 use uuid::Uuid;
 
-use crate::kit::{ApplyError, Behind, Page, Projection, Shape, Shows, Tables, ViewError};
+use crate::kit::{
+    ApplyError, Behind, Page, Projection, Shape, Shows, Tables, ViewError,
+    cells::{Listed, NamedCell},
+};
 pub use answer::View;
-use answer::{DealRow, Listed, NamedCell};
+use answer::{Cell, DealRow};
 use fold::{after, change};
 pub use query::Query;
 
@@ -62,8 +65,8 @@ impl Projection for Pipeline {
 
     fn shape(view: &View) -> Shape {
         match view {
-            View::Cells(_) => Shape::of::<Listed<NamedCell>>(),
-            View::Deals(_) => Shape::of::<Listed<DealRow>>(),
+            View::Cells(_) => Shape::of::<Listed<Cell, NamedCell<Cell>>>(),
+            View::Deals(_) => Shape::of::<Listed<Cell, DealRow>>(),
         }
     }
 

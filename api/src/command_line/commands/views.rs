@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    application::questions::{Listed, Listing},
+    application::questions::{ListedView, Listing},
     command_line::{asking::pretty, rendering::table, shared::Shared, terminal::say},
 };
 
@@ -55,9 +55,9 @@ struct Row {
     question: String,
 }
 
-impl From<Listed> for Row {
-    fn from(view: Listed) -> Self {
-        let Listed { name, question, version, position, lag, phase, rebuilding, .. } = view;
+impl From<ListedView> for Row {
+    fn from(view: ListedView) -> Self {
+        let ListedView { name, question, version, position, lag, phase, rebuilding, .. } = view;
         let phase = match phase {
             Phase::Building => "building".to_owned(),
             Phase::Following => "following".to_owned(),

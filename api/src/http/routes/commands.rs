@@ -108,7 +108,7 @@ fn body_schema(kind: &KindDescription, types: &mut Types<'_>) -> Value {
 
 /// The outcome of one line of a batch.
 #[derive(Serialize, schemars::JsonSchema)]
-pub(crate) struct Outcome {
+pub(crate) struct LineOutcome {
     /// The line, counted from 1.
     line: usize,
     /// The status that the command alone would have had.
@@ -161,12 +161,12 @@ pub(crate) fn batch_operation(types: &mut Types<'_>) -> Operation {
     });
     Operation::new("commands", "command_batch", "many commands, one a line; a bad line harms no other")
         .takes_as("application/x-ndjson", &lines)
-        .answers_lines::<Outcome>("one outcome a line", types)
+        .answers_lines::<LineOutcome>("one outcome a line", types)
         .refuses(&[413, 429])
 }
 
-async fn carry_out(app: &App, caller: &Caller, lines: &[(usize, &[u8])]) -> Vec<Outcome> {
-    let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(lines.len());
+async fn carry_out(app: &App, caller: &Caller, lines: &[(usize, &[u8])]) -> Vec<LineOutcome> {
+    let mut outcomes: Vec<Option<LineOutcome>> = Vec::with_capacity(lines.len());
     let mut commands = Vec::with_capacity(lines.len());
     for (line, text) in lines {
         outcomes.push(match BatchLine::parse(text) {
@@ -183,15 +183,15 @@ async fn carry_out(app: &App, caller: &Caller, lines: &[(usize, &[u8])]) -> Vec<
     let answered = outcomes.into_iter().zip(lines).filter_map(|(outcome, (line, _))| match outcome {
         Some(outcome) => Some(outcome),
         None => Some(match answers.next()? {
-            Ok(answer) => Outcome { line: *line, status: 200, answer: Some(answer), problem: None },
+            Ok(answer) => LineOutcome { line: *line, status: 200, answer: Some(answer), problem: None },
             Err(error) => refused(*line, error.into()),
         }),
     });
     answered.collect()
 }
 
-fn refused(line: usize, problem: Problem) -> Outcome {
-    Outcome { line, status: problem.status, answer: None, problem: Some(problem) }
+fn refused(line: usize, problem: Problem) -> LineOutcome {
+    LineOutcome { line, status: problem.status, answer: None, problem: Some(problem) }
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {

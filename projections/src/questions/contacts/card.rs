@@ -90,6 +90,7 @@ pub struct Relationship {
 /// On which side of a relationship a contact stands.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "RelationshipDirection")]
 pub enum Direction {
     /// This contact is it of the other.
     To,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// The numbers; see `definitions`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "EngagementCell")]
 pub(super) struct Cell {
     /// Distinct people who attended: `retained` + `new` + `reactivated`.
     pub(super) participants: u64,

@@ -38,6 +38,7 @@ pub struct Query {
 /// What the rows are grouped by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "EngagementGroup")]
 pub(super) enum Group {
     /// One row for everything.
     #[default]

@@ -105,6 +105,7 @@ const DEFINITIONS: &[Definition] = &[
 ];
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "NamedEngagementCell")]
 struct NamedCell {
     /// The id of the program, the cohort, the type, the month or the year; empty where there is none.
     group: String,

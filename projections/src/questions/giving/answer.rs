@@ -25,6 +25,7 @@ pub enum View {
 
 /// A page of rows of one type.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "{R}Page")]
 pub struct Listed<R> {
     /// What exactly is counted here, with the version of the definition.
     pub(super) definition: Cow<'static, str>,
@@ -43,6 +44,7 @@ pub struct Listed<R> {
 
 /// Gifts counted together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "GivingCell")]
 pub struct Cell {
     /// How many gifts.
     pub(super) gifts: i64,
@@ -56,6 +58,7 @@ pub struct Cell {
 
 /// The gifts of one group.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "NamedGivingCell")]
 pub struct NamedCell {
     /// The year, month, campaign, method or stage, or the id of the donor or fund; empty where gifts have none.
     pub(super) group: String,

@@ -44,6 +44,7 @@ pub struct Query {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "GivingShow")]
 pub(super) enum Show {
     /// Gifts counted and summed by `by`.
     #[default]
@@ -61,6 +62,7 @@ pub(super) enum Show {
 /// What cells are grouped by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "GivingGroup")]
 pub(super) enum Group {
     Donor,
     Fund,

@@ -15,41 +15,26 @@ use super::{
     fold::{COLUMNS, read_lead},
     query::{Query, Show},
 };
-use crate::kit::{Page, Tables, ViewError, cells::page_of, column::read_word, filter::Over};
+use crate::kit::{
+    Page, Tables, ViewError,
+    cells::{Listed, NamedCell, Summed, totals},
+    column::read_word,
+    filter::Over,
+};
 
 /// The leads.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum View {
     /// Counted together.
-    Cells(Listed<NamedCell>),
+    Cells(Listed<Cell, NamedCell<Cell>>),
     /// One by one.
-    Leads(Listed<LeadRow>),
-}
-
-/// A page of rows of one type.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Listed<R> {
-    /// Over all rows, this page and others.
-    totals: Cell,
-    /// The cells or the leads.
-    rows: Vec<R>,
-    /// The cursor of the next page.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
-
-/// Cells by name: those of one group.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct NamedCell {
-    /// The source, name, status or month; empty where the leads have none.
-    group: String,
-    #[serde(flatten)]
-    cell: Cell,
+    Leads(Listed<Cell, LeadRow>),
 }
 
 /// Leads counted together.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "LeadsCell")]
 pub struct Cell {
     /// How many were captured.
     pub(super) captured: i64,
@@ -92,7 +77,7 @@ pub struct LeadRow {
     converted_at: Option<DateTime<Utc>>,
 }
 
-impl Cell {
+impl Summed for Cell {
     fn add(&mut self, other: &Self) {
         self.captured += other.captured;
         self.open += other.open;
@@ -101,7 +86,6 @@ impl Cell {
         self.seconds += other.seconds;
     }
 
-    /// Derives the rates from the counts.
     #[expect(clippy::cast_precision_loss, reason = "counts of leads are far below 2^52")]
     fn finish(&mut self) {
         self.conversion_rate = (self.captured > 0).then(|| self.won as f64 / self.captured as f64);
@@ -111,20 +95,10 @@ impl Cell {
 
 pub(super) fn view(tables: &Tables, query: &Query, page: &Page) -> Result<View, ViewError> {
     let cells = cells(tables, query)?;
-    let mut totals = Cell::default();
-    for cell in cells.values() {
-        totals.add(cell);
-    }
-    totals.finish();
+    let totals = totals(&cells);
     Ok(match query.show {
-        Show::Cells => {
-            let (rows, next) = named(cells, page)?;
-            View::Cells(Listed { totals, rows, next })
-        }
-        Show::Leads => {
-            let (rows, next) = leads(tables, query, page)?;
-            View::Leads(Listed { totals, rows, next })
-        }
+        Show::Cells => View::Cells(Listed::cells(totals, cells, page)?),
+        Show::Leads => View::Leads(Listed::things(totals, leads(tables, query, page)?)),
     })
 }
 
@@ -154,11 +128,6 @@ pub(super) fn cells(tables: &Tables, query: &Query) -> Result<BTreeMap<String, C
     }
     cells.values_mut().for_each(Cell::finish);
     Ok(cells)
-}
-
-fn named(cells: BTreeMap<String, Cell>, page: &Page) -> Result<(Vec<NamedCell>, Option<String>), ViewError> {
-    let (rows, next) = page_of(cells, page)?;
-    Ok((rows.into_iter().map(|(group, cell)| NamedCell { group, cell }).collect(), next))
 }
 
 fn leads(tables: &Tables, query: &Query, page: &Page) -> Result<(Vec<LeadRow>, Option<String>), ViewError> {

@@ -34,6 +34,7 @@ pub struct Query {
 /// What cells are grouped by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "LeadsGroup")]
 pub(super) enum Group {
     Source,
     Owner,
@@ -45,6 +46,7 @@ pub(super) enum Group {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "LeadsShow")]
 pub(super) enum Show {
     #[default]
     Cells,

@@ -12,41 +12,26 @@ use super::{
     fold::{COLUMNS, read_deal},
     query::{Query, Show},
 };
-use crate::kit::{Amounts, Page, Tables, ViewError, cells::page_of, column::read_word, filter::Over};
+use crate::kit::{
+    Amounts, Page, Tables, ViewError,
+    cells::{Listed, NamedCell, Summed, totals},
+    column::read_word,
+    filter::Over,
+};
 
 /// The pipeline.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum View {
     /// Counted together.
-    Cells(Listed<NamedCell>),
+    Cells(Listed<Cell, NamedCell<Cell>>),
     /// One by one.
-    Deals(Listed<DealRow>),
-}
-
-/// A page of rows of one type.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Listed<R> {
-    /// Over all rows, this page and others.
-    totals: Cell,
-    /// The cells or the deals.
-    rows: Vec<R>,
-    /// The cursor of the next page.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
-
-/// Cells by name: those of one group.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct NamedCell {
-    /// The stage, name, team, region, product or month; empty where the deals have none.
-    group: String,
-    #[serde(flatten)]
-    cell: Cell,
+    Deals(Listed<Cell, DealRow>),
 }
 
 /// Deals counted together.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PipelineCell")]
 pub struct Cell {
     /// How many deals.
     pub(super) deals: i64,
@@ -87,7 +72,7 @@ pub struct DealRow {
     closed_at: Option<DateTime<Utc>>,
 }
 
-impl Cell {
+impl Summed for Cell {
     fn add(&mut self, other: &Self) {
         self.deals += other.deals;
         self.open += other.open;
@@ -98,7 +83,6 @@ impl Cell {
         self.won_value.add_all(&other.won_value);
     }
 
-    /// Derives the rates from the counts.
     #[expect(clippy::cast_precision_loss, reason = "counts of deals are far below 2^52")]
     fn finish(&mut self) {
         let closed = self.won + self.lost;
@@ -109,20 +93,10 @@ impl Cell {
 
 pub(super) fn view(tables: &Tables, query: &Query, page: &Page) -> Result<View, ViewError> {
     let cells = cells(tables, query)?;
-    let mut totals = Cell::default();
-    for cell in cells.values() {
-        totals.add(cell);
-    }
-    totals.finish();
+    let totals = totals(&cells);
     Ok(match query.show {
-        Show::Cells => {
-            let (rows, next) = named(cells, page)?;
-            View::Cells(Listed { totals, rows, next })
-        }
-        Show::Deals => {
-            let (rows, next) = deals(tables, query, page)?;
-            View::Deals(Listed { totals, rows, next })
-        }
+        Show::Cells => View::Cells(Listed::cells(totals, cells, page)?),
+        Show::Deals => View::Deals(Listed::things(totals, deals(tables, query, page)?)),
     })
 }
 
@@ -159,11 +133,6 @@ pub(super) fn cells(tables: &Tables, query: &Query) -> Result<BTreeMap<String, C
     }
     cells.values_mut().for_each(Cell::finish);
     Ok(cells)
-}
-
-fn named(cells: BTreeMap<String, Cell>, page: &Page) -> Result<(Vec<NamedCell>, Option<String>), ViewError> {
-    let (rows, next) = page_of(cells, page)?;
-    Ok((rows.into_iter().map(|(group, cell)| NamedCell { group, cell }).collect(), next))
 }
 
 fn deals(tables: &Tables, query: &Query, page: &Page) -> Result<(Vec<DealRow>, Option<String>), ViewError> {

@@ -38,6 +38,7 @@ pub struct Query {
 /// What cells are grouped by.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "PipelineGroup")]
 pub(super) enum Group {
     #[default]
     Stage,
@@ -53,6 +54,7 @@ pub(super) enum Group {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "PipelineShow")]
 pub(super) enum Show {
     #[default]
     Cells,
