@@ -6,7 +6,7 @@ use std::{
     io::{self, BufRead, BufReader, Read, Write as _},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Output, Stdio},
+    process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio},
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
@@ -20,6 +20,7 @@ use chrono::DateTime;
 use domain::{Kind, Position, Role};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
+use store::{Options, Place};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use uuid::Uuid;
@@ -170,7 +171,15 @@ pub(crate) struct System {
 impl System {
     /// Opens a folder and grants a token of its name to every role.
     pub(crate) async fn open(folder: &Path) -> Self {
-        let rapport = open(folder).await;
+        Self::of(open(folder).await).await
+    }
+
+    /// Opens a folder with choices.
+    pub(crate) async fn open_with(folder: &Path, options: Options) -> Self {
+        Self::of(Rapport::open_with(folder, &Place::Folder, options).await.unwrap()).await
+    }
+
+    async fn of(rapport: Arc<Rapport>) -> Self {
         let mut tokens = HashMap::new();
         for role in Role::ALL {
             let _ = rapport.tokens.revoke(role.name(), DateTime::UNIX_EPOCH).await;
@@ -295,6 +304,9 @@ pub(crate) fn printed(folder: &Path, arguments: &[&str]) -> String {
     out.into_owned()
 }
 
+/// How it is told to serve at an address of its own.
+const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
+
 /// The real program while it serves a folder. Killed when it is dropped.
 pub(crate) struct Served {
     child: Child,
@@ -309,13 +321,34 @@ impl Served {
 
     /// Starts it with more that it is told.
     pub(crate) fn start_with(folder: &Path, arguments: &[&str]) -> Self {
-        let mut child = program(folder, &["serve", "--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .env("RAPPORT_LOG", "error")
-            .spawn()
-            .unwrap();
+        let mut serving = program(folder, &SERVE);
+        serving.args(arguments).env("RAPPORT_LOG", "error");
+        Self::wait_for(serving)
+    }
+
+    /// Starts it on one core.
+    pub(crate) fn start_on_one_core(folder: &Path) -> Self {
+        let serving = program(folder, &SERVE);
+        let mut on_one_core = Command::new("taskset");
+        on_one_core.args(["-c", "0"]).arg(serving.get_program()).args(serving.get_args());
+        on_one_core.env("RAPPORT_LOG", "error").stdin(Stdio::null());
+        Self::wait_for(on_one_core)
+    }
+
+    /// Starts it so that it says so much.
+    pub(crate) fn start_saying(folder: &Path, level: &str) -> Self {
+        let mut serving = program(folder, &SERVE);
+        serving.env("RAPPORT_LOG", level);
+        Self::wait_for(serving)
+    }
+
+    /// What it says of itself; whoever takes it reads it or does not.
+    pub(crate) fn errors(&mut self) -> ChildStderr {
+        self.child.stderr.take().unwrap()
+    }
+
+    fn wait_for(mut serving: Command) -> Self {
+        let mut child = serving.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.split("http://").nth(1).and_then(|rest| rest.split(' ').next());

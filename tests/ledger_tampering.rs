@@ -55,7 +55,7 @@ fn open(path: &Path, runtime: &Handle) -> (Arc<EmbeddedStore>, Keeper) {
         folder.note_ledger().unwrap();
         ledger
     };
-    let keeper = Keeper::start(ledger, Arc::clone(&store) as _, runtime.clone()).unwrap();
+    let keeper = Keeper::start(ledger, Arc::clone(&store) as _, runtime.clone(), |_| Ok(())).unwrap();
     (store, keeper)
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of a test are test code as well")]
 
+mod always_ends;
 mod attacks;
 mod contract;
 mod crash;
@@ -34,6 +35,7 @@ mod store;
 mod story;
 mod structure;
 mod tables;
+mod threads;
 mod tidiness;
 mod unmerged_equals_never_merged;
 #[cfg(not(feature = "kurrentdb"))]

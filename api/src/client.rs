@@ -1,11 +1,7 @@
 //! The client of the command line: through the socket of a server that is running, else into the folder itself; either way
 //! by the same routes.
 
-use std::{
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use axum::{
@@ -32,9 +28,6 @@ use crate::{
 /// How long a folder may be in use by a process that does not answer, and how often to look again.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
-/// How long what is under way behind the last answer may take to let go of the folder, and how often to look again.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-const CLOSE_PAUSE: Duration = Duration::from_millis(5);
 
 /// A way in, in somebody's name.
 pub struct Client {
@@ -57,17 +50,9 @@ struct Inside {
 }
 
 impl Drop for Inside {
-    /// What is still under way behind the last answer is let go of first: the folder is closed on this thread. Closing
-    /// waits for threads that need the runtime's timer, and a thread of the runtime that waited for them would hold it up
-    /// for ever.
     fn drop(&mut self) {
-        self.router = Router::new();
-        if self.is_handed_over {
-            return;
-        }
-        let since = Instant::now();
-        while Arc::strong_count(&self.rapport) > 1 && since.elapsed() < CLOSE_TIMEOUT {
-            std::thread::sleep(CLOSE_PAUSE);
+        if !self.is_handed_over {
+            self.rapport.close();
         }
     }
 }

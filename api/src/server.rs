@@ -5,11 +5,12 @@ use std::{
     net::SocketAddr,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use axum::Router;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -21,10 +22,13 @@ use tokio::{
     net::{TcpListener, UnixListener},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    application::Rapport,
+    application::{
+        Rapport,
+        readiness::{self, Trouble},
+    },
     http::{self, Trust},
 };
 
@@ -35,7 +39,11 @@ const CONNECTIONS_MAX: usize = 4_096;
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long requests that are under way may take to end when the server does.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(6);
+/// How long saving what was folded and hashed may take after that.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often it is looked at whether every part still works.
+const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// How long accepting rests after it has failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -72,7 +80,9 @@ impl Server {
         let public = http::router(Arc::clone(&self.rapport), Trust::Tokens, ending.clone());
         let local = http::router(Arc::clone(&self.rapport), Trust::Socket, ending.clone());
         let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        let graceful = GracefulShutdown::new();
+        let (graceful, aborting, tasks) =
+            (GracefulShutdown::new(), CancellationToken::new(), TaskTracker::new());
+        let (mut failing, mut failed) = (pin!(has_failed(&self.rapport)), None);
         loop {
             let (routes, permit, stream): (&Router, Option<OwnedSemaphorePermit>, Box<dyn Connection>) = tokio::select! {
                 accepted = self.tcp.accept() => match accepted {
@@ -95,6 +105,11 @@ impl Server {
                         continue;
                     }
                 },
+                trouble = &mut failing => {
+                    failed = Some(trouble);
+                    ending.cancel();
+                    break;
+                }
                 () = ending.cancelled() => break,
             };
             // HTTP/1 only: there the time for the first head begins with the connection, also where nothing is sent.
@@ -102,10 +117,13 @@ impl Server {
             builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
             let service = TowerToHyperService::new(routes.clone());
             let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-            let watched = graceful.watch(connection);
-            tokio::spawn(async move {
-                if let Err(error) = watched.await {
-                    tracing::debug!(%error, "a connection ended early");
+            let (watched, aborted) = (graceful.watch(connection), aborting.clone());
+            tasks.spawn(async move {
+                tokio::select! {
+                    ended = watched => if let Err(error) = ended {
+                        tracing::debug!(%error, "a connection ended early");
+                    },
+                    () = aborted.cancelled() => {}
                 }
                 drop(permit);
             });
@@ -113,12 +131,38 @@ impl Server {
         drop(self.tcp);
         let _ = fs::remove_file(&self.socket_path);
         if tokio::time::timeout(SHUTDOWN_TIMEOUT, graceful.shutdown()).await.is_err() {
-            tracing::warn!("some requests did not end in time");
+            tracing::warn!("some connections did not end in time and are closed");
         }
-        self.rapport.views.close();
-        self.rapport.ledger.close();
+        aborting.cancel();
+        tasks.close();
         self.rapport.log.leave().await;
-        Ok(())
+        // Whatever a client or a disk does, the process ends: what is half done is found and done again at the next start.
+        let rapport = Arc::clone(&self.rapport);
+        let closing = tokio::task::spawn_blocking(move || rapport.close());
+        if tokio::time::timeout(CLOSE_TIMEOUT, async { tokio::join!(tasks.wait(), closing) }).await.is_err() {
+            tracing::warn!("what was under way did not end in time and is left as it is");
+        }
+        match failed {
+            Some(Trouble { part, reason, .. }) => {
+                bail!("{part}: {reason}; the process ends, so that it is started again")
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Comes to its end when a part has failed that only a new start brings back.
+async fn has_failed(rapport: &Rapport) -> Trouble {
+    loop {
+        tokio::time::sleep(WATCH_INTERVAL).await;
+        if let Some(trouble) = readiness::troubles(rapport).into_iter().find(|trouble| trouble.is_final) {
+            tracing::error!(
+                part = trouble.part,
+                reason = trouble.reason,
+                "the process ends, so that it is started again"
+            );
+            return trouble;
+        }
     }
 }
 

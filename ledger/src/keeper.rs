@@ -2,6 +2,7 @@
 
 use std::{
     fmt, io,
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -11,9 +12,11 @@ use std::{
 };
 
 use domain::{EventStore, Position, ReadError};
+use machine::waiting::wait_at_most;
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
+    checkpoint::Checkpoint,
     leaf::LeafHasher,
     ledger::{Ledger, LedgerError, Signed},
 };
@@ -35,10 +38,14 @@ pub struct Keeper {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// Is told of every checkpoint.
+type OnSigned = Box<dyn Fn(&Checkpoint) -> io::Result<()> + Send + Sync>;
+
 struct Shared {
     ledger: Ledger,
     store: Arc<dyn EventStore>,
     runtime: Handle,
+    on_signed: OnSigned,
     /// Up to how many events somebody wants a signature at once.
     requested: watch::Sender<u64>,
     state: watch::Sender<State>,
@@ -63,6 +70,8 @@ enum Trouble {
     Log(#[from] ReadError),
     #[error("its files cannot be written: {0}")]
     Files(#[from] io::Error),
+    #[error("reading the log has panicked: please report it")]
+    Panicked,
 }
 
 impl fmt::Debug for Keeper {
@@ -74,7 +83,14 @@ impl fmt::Debug for Keeper {
 impl Keeper {
     /// Begins to follow the log. Refuses a log that is shorter than what was signed, or whose last signed event is
     /// another one.
-    pub fn start(ledger: Ledger, store: Arc<dyn EventStore>, runtime: Handle) -> Result<Self, LedgerError> {
+    ///
+    /// `on_signed` is told of every checkpoint; what it says of a failure keeps the ledger from going on.
+    pub fn start(
+        ledger: Ledger,
+        store: Arc<dyn EventStore>,
+        runtime: Handle,
+        on_signed: impl Fn(&Checkpoint) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Result<Self, LedgerError> {
         let signed = ledger.signed().checkpoint.size;
         let position = check_log(&ledger, &*store, &runtime, signed)?;
         let state = State { hashed: signed, signed, trouble: None };
@@ -82,6 +98,7 @@ impl Keeper {
             ledger,
             store,
             runtime,
+            on_signed: Box::new(on_signed),
             requested: watch::Sender::new(0),
             state: watch::Sender::new(state),
             stopping: AtomicBool::new(false),
@@ -95,6 +112,13 @@ impl Keeper {
     /// The ledger.
     pub fn ledger(&self) -> &Ledger {
         &self.shared.ledger
+    }
+
+    /// Whether its thread has ended although nobody has asked it to: nothing is hashed and signed until a new start, which
+    /// takes the tree from the disk.
+    pub fn has_ended(&self) -> bool {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        thread.as_ref().is_some_and(JoinHandle::is_finished)
     }
 
     /// How it is getting on.
@@ -159,9 +183,12 @@ fn check_log(
 ) -> Result<Position, LedgerError> {
     let another = |error: ReadError| LedgerError::AnotherLog(error.to_string());
     let held = runtime.block_on(store.size_at(store.head())).map_err(another)?;
-    if held < signed {
-        let reason = format!("it holds {held} events, and {signed} were signed");
-        return Err(LedgerError::AnotherLog(reason));
+    let hashed = ledger.hashed_before()?;
+    for (count, what) in [(signed, "signed"), (hashed, "hashed when they were recorded")] {
+        if held < count {
+            let reason = format!("it holds {held} events, and {count} were {what}; its end has been lost");
+            return Err(LedgerError::AnotherLog(reason));
+        }
     }
     let Some(before) = signed.checked_sub(1) else { return Ok(Position::START) };
     let after = runtime.block_on(store.position_of_size(before)).map_err(another)?;
@@ -184,7 +211,7 @@ impl Shared {
                 let requested = *self.requested.borrow() > self.ledger.signed().checkpoint.size;
                 if stopping || requested || signed_at.elapsed() >= INTERVAL {
                     signed_at = Instant::now();
-                    self.ledger.sign()?;
+                    (self.on_signed)(&self.ledger.sign()?.checkpoint)?;
                 }
                 Ok(())
             });
@@ -193,7 +220,7 @@ impl Shared {
                 return;
             }
             let trouble = self.state.borrow().trouble.is_some();
-            self.runtime.block_on(self.wait(position, signed_at, trouble));
+            self.wait(position, signed_at, trouble);
         }
     }
 
@@ -206,7 +233,9 @@ impl Shared {
             leaves.clear();
             let mut each = |event: domain::Stored<'_>| leaves.push(hasher.hash(&event));
             let read = self.store.read_stored(*position, EVENTS_PER_READ, &mut each);
-            let through = self.runtime.block_on(read)?;
+            // Nothing of a page is hashed before all of it is read.
+            let read = panic::catch_unwind(AssertUnwindSafe(|| self.runtime.block_on(read)));
+            let through = read.map_err(|_| Trouble::Panicked)??;
             if through == *position {
                 break;
             }
@@ -233,7 +262,7 @@ impl Shared {
     }
 
     /// Waits until there is something to do.
-    async fn wait(&self, position: Position, signed_at: Instant, trouble: bool) {
+    fn wait(&self, position: Position, signed_at: Instant, trouble: bool) {
         let mut requested = self.requested.subscribe();
         // What was asked for before this is seen here, what is asked for after it wakes the wait below.
         let signed = self.ledger.signed().checkpoint.size;
@@ -243,18 +272,18 @@ impl Shared {
         }
         let is_signed = signed == self.ledger.size();
         let until_signing = if is_signed { INTERVAL } else { INTERVAL.saturating_sub(signed_at.elapsed()) };
-        let recorded = async {
-            self.store.changed(position).await;
-            tokio::time::sleep(GATHERING).await;
-        };
         if trouble {
-            tokio::time::sleep(PAUSE).await;
+            thread::sleep(PAUSE);
             return;
         }
-        tokio::select! {
-            () = recorded => {}
-            _ = requested.changed() => {}
-            () = tokio::time::sleep(until_signing) => {}
+        let is_recorded = async {
+            tokio::select! {
+                () = self.store.changed(position) => true,
+                _ = requested.changed() => false,
+            }
+        };
+        if wait_at_most(until_signing, is_recorded) == Some(true) {
+            wait_at_most(GATHERING, requested.changed());
         }
     }
 }

@@ -2,13 +2,11 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    io::{self, Read as _, Seek as _, SeekFrom},
     os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
-
-use atomic_write_file::{AtomicWriteFile, unix::OpenOptionsExt as _};
 
 use crate::{
     checkpoint::Checkpoint,
@@ -65,6 +63,12 @@ pub enum LedgerError {
          backup; `rapport verify` says how it stands"
     )]
     Missing(PathBuf),
+    /// There is no checkpoint, although the first one is signed when a ledger is begun.
+    #[error(
+        "the ledger's {0} holds no checkpoint any more, although there was one: put the folder of the ledger back from a \
+         backup; `rapport verify` says how it stands"
+    )]
+    Emptied(PathBuf),
     /// A file cannot be used.
     #[error("the ledger's {path} cannot be used: {source}")]
     Io {
@@ -127,12 +131,16 @@ impl Ledger {
         options.write(true).create(true).truncate(false).mode(0o600);
         options.open(&checkpoints).map_err(LedgerError::io(&checkpoints))?;
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(LedgerError::io(folder))?;
-        Self::open(folder, signer)
+        Self::open_or_begin(folder, signer, true)
     }
 
     /// Opens the ledger of a log, and goes on from its last checkpoint. Hashes that were never signed are made again
     /// from the log, and must come out as they stand.
     pub fn open(folder: &Path, signer: Signer) -> Result<Self, LedgerError> {
+        Self::open_or_begin(folder, signer, false)
+    }
+
+    fn open_or_begin(folder: &Path, signer: Signer, begins: bool) -> Result<Self, LedgerError> {
         let fail = LedgerError::io;
         let key = read_key(folder)?;
         if key != signer.verifier() {
@@ -147,7 +155,8 @@ impl Ledger {
                 let checkpoint = Checkpoint::open(&note, &key)?;
                 (checkpoint.size, Some(Signed { checkpoint, note }))
             }
-            None => (0, None),
+            None if begins => (0, None),
+            None => return Err(LedgerError::Emptied(file)),
         };
         let found = hashes.size().map_err(fail(folder))?;
         if found < size {
@@ -179,6 +188,19 @@ impl Ledger {
     /// How many events the tree has, signed or not.
     pub fn size(&self) -> u64 {
         self.growing().growth.frontier().size()
+    }
+
+    /// How many events an earlier run had hashed, signed or not.
+    pub fn hashed_before(&self) -> Result<u64, LedgerError> {
+        let (mut size, signed) = (self.growing().hashed, self.signed().checkpoint.size);
+        // What a power cut has torn was never written.
+        let torn = |index: u64| -> io::Result<bool> {
+            Ok(merkle::Nodes::node(&self.hashes, 0, index)? == hashes::TORN)
+        };
+        while size > signed && torn(size - 1).map_err(LedgerError::io(Path::new("hashes")))? {
+            size -= 1;
+        }
+        Ok(size)
     }
 
     /// Adds leaves and writes their hashes. After an error they are added and wait to be written.
@@ -333,18 +355,10 @@ fn write_new(path: &Path, text: &str) -> Result<(), LedgerError> {
         Ok(found) if found == text => Ok(()),
         Ok(_) => Err(NoteError::MalformedKey("it is not the key of this log").into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            write_whole(path, text).map_err(LedgerError::io(path))
+            machine::files::write(path, text).map_err(LedgerError::io(path))
         }
         Err(error) => Err(LedgerError::io(path)(error)),
     }
-}
-
-/// Writes a small file so that it is there whole or not at all, whatever crashes.
-fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let mut file =
-        AtomicWriteFile::options().mode(0o600).preserve_mode(false).preserve_owner(false).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.commit()
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ mod place;
 mod recording;
 mod sealing;
 mod sqlite;
+mod troubles;
 mod whole_log;
 #[cfg(not(feature = "kurrentdb"))]
 mod without_clusters;
@@ -59,4 +60,5 @@ pub use sealing::{
     keys::{KeyState, Keys},
     rotation::Rotated,
 };
+pub use troubles::Trouble;
 pub use whole_log::{Each, WholeLog};

@@ -12,6 +12,7 @@ use crate::{
     backup_outcome::{BackupError, Copied},
     folder::data_folder::DataFolder,
     sealing::{key_error::KeyError, keys::Keys, rotation::Rotated},
+    troubles::Trouble,
 };
 
 /// How the store is doing.
@@ -25,6 +26,8 @@ pub struct Statistics {
     pub tail: usize,
     /// How long the last transaction took, with its sync, in microseconds.
     pub last_sync_micros: u64,
+    /// How far the clock is from where it ought to be, in microseconds.
+    pub clock_offset_micros: i64,
 }
 
 /// How a node stands to its cluster.
@@ -72,6 +75,9 @@ pub trait Log: EventStore {
     /// How the store is doing.
     fn statistics(&self) -> Statistics;
 
+    /// What keeps parts of the log from their work at the moment.
+    fn troubles(&self) -> Vec<Trouble>;
+
     /// Begins a new epoch, on every node where there are several; for a thread that may wait. `progress` is told how many
     /// of how many keys have been wrapped anew.
     fn rotate(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Rotated, KeyError>;
@@ -106,6 +112,9 @@ pub trait Log: EventStore {
 
     /// Says to the other nodes up to where this one has signed what it read.
     fn announce(&self, _checkpoint: &str) {}
+
+    /// Ends whatever needs the runtime: called before the runtime ends, by a thread that it does not need.
+    fn close(&self) {}
 
     /// Says to the other nodes that this one ends, so that none waits for it.
     async fn leave(&self) {}

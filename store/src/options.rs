@@ -1,7 +1,7 @@
 //! What may be chosen when a store is opened.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, Ordering::SeqCst},
 };
 
@@ -12,6 +12,8 @@ pub struct Options {
     pub index_batch: usize,
     /// Whether a commit waits for the disk. Only a store that is thrown away may say no.
     pub durable: bool,
+    /// Whether events are recorded although the clock is behind what was recorded last: they are dated like that.
+    pub accept_clock: bool,
     /// What is to go wrong, in tests.
     #[doc(hidden)]
     pub faults: Faults,
@@ -19,7 +21,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { index_batch: 65_536, durable: true, faults: Faults::default() }
+        Self { index_batch: 65_536, durable: true, accept_clock: false, faults: Faults::default() }
     }
 }
 
@@ -33,6 +35,8 @@ struct Inner {
     next_sync: AtomicU8,
     pages: AtomicU32,
     clock_shift: AtomicI64,
+    clock_jump: AtomicI64,
+    panicking: Mutex<Option<&'static str>>,
     no_erasures: AtomicBool,
 }
 
@@ -56,9 +60,30 @@ impl Faults {
         self.0.pages.store(pages.unwrap_or(0), SeqCst);
     }
 
-    /// Sets the clock ahead (or back) by so many microseconds.
+    /// Lets so many microseconds pass (or takes them back) on every clock.
     pub fn shift_clock(&self, micros: i64) {
         self.0.clock_shift.store(micros, SeqCst);
+    }
+
+    /// Sets the clock ahead (or back) by so many microseconds.
+    pub fn jump_clock(&self, micros: i64) {
+        self.0.clock_jump.store(micros, SeqCst);
+    }
+
+    /// Makes the thread of this name panic when it next comes by.
+    pub fn panic_on(&self, thread: &'static str) {
+        *self.0.panicking.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+    }
+
+    /// Where threads come by: panics if this one is to.
+    #[expect(clippy::panic, reason = "only a test asks for it")]
+    pub(crate) fn pass(&self) {
+        let mut panicking = self.0.panicking.lock().unwrap_or_else(PoisonError::into_inner);
+        if panicking.is_some() && *panicking == std::thread::current().name() {
+            *panicking = None;
+            drop(panicking);
+            panic!("a test has asked for it");
+        }
     }
 
     /// Keeps keys from being destroyed, as if the machine stopped right after an erasure was recorded.
@@ -72,6 +97,10 @@ impl Faults {
 
     pub(crate) fn clock_shift(&self) -> i64 {
         self.0.clock_shift.load(SeqCst)
+    }
+
+    pub(crate) fn clock_jump(&self) -> i64 {
+        self.0.clock_jump.load(SeqCst)
     }
 
     pub(crate) fn page_limit(&self) -> Option<u32> {

@@ -87,7 +87,7 @@ fn keeper(runtime: &Runtime, data: &DataFolder, store: &Arc<EmbeddedStore>) -> K
     let signer = Signer::new(&format!("rapport/{}", data.log_id()), &data.ledger_key().unwrap());
     let ledger = Ledger::create(&data.ledger(), signer).unwrap();
     data.note_ledger().unwrap();
-    Keeper::start(ledger, Arc::clone(store) as _, runtime.handle().clone()).unwrap()
+    Keeper::start(ledger, Arc::clone(store) as _, runtime.handle().clone(), |_| Ok(())).unwrap()
 }
 
 /// Hashes a whole log into a new ledger, and verifies it; leaves the ledger there.

@@ -20,7 +20,6 @@ pub mod subject;
 pub mod tokens;
 pub mod unsubscribe;
 pub mod unsubscribe_link;
-pub(crate) mod whole_file;
 pub mod witness;
 
 pub use self::{caller::Caller, error::Error, rapport::Rapport};

@@ -2,14 +2,16 @@
 //! organisation.
 
 use std::{
+    io,
     path::Path,
     sync::{Arc, Weak},
     time::Duration,
 };
 
+use anyhow::bail;
 use commands::Commands;
 use domain::{EventStore, Keyring};
-use ledger::{Keeper, Ledger, note::Signer};
+use ledger::{Keeper, Ledger, checkpoint::Checkpoint, note::Signer};
 use projections::{SNAPSHOT_EVERY, ViewOptions, Views};
 use store::{DataFolder, Log, Options, Place};
 
@@ -50,7 +52,12 @@ impl Rapport {
 
     /// Opens a data folder whose log is kept somewhere.
     pub async fn open_at(folder: &Path, place: &Place) -> anyhow::Result<Arc<Self>> {
-        let log = store::open(folder, place, Options::default()).await?;
+        Self::open_with(folder, place, Options::default()).await
+    }
+
+    /// Opens a data folder whose log is kept somewhere, with choices.
+    pub async fn open_with(folder: &Path, place: &Place, options: Options) -> anyhow::Result<Arc<Self>> {
+        let log = store::open(folder, place, options).await?;
         let runtime = tokio::runtime::Handle::current();
         // Opening reads and checks files, which must not hold up what else the runtime does.
         tokio::task::spawn_blocking(move || Self::open_here(log, &runtime)).await?
@@ -59,13 +66,17 @@ impl Rapport {
     fn open_here(log: Arc<dyn Log>, runtime: &tokio::runtime::Handle) -> anyhow::Result<Arc<Self>> {
         let folder = log.folder().clone();
         let (store, keyring) = (Arc::clone(&log) as Arc<dyn EventStore>, log.keyring());
-        let ledger = open_ledger(&folder)?;
+        let ledger = open_ledger(&folder, &log)?;
         let held = runtime.block_on(store.size_at(store.head()))?;
-        if log.node_status().is_some() && held < ledger.signed().checkpoint.size {
-            // The index of the node is younger than its ledger: what was signed is read first.
+        if log.node_status().is_some() && held < ledger.hashed_before()? {
+            // The index of the node is younger than its ledger: what was hashed is read first.
             runtime.block_on(log.catch_up(&mut |_| ()));
         }
-        let ledger = Keeper::start(ledger, Arc::clone(&store), runtime.clone())?;
+        let signs = Arc::clone(&log);
+        let on_signed = move |checkpoint: &Checkpoint| {
+            signs.keys().note_signed(checkpoint.size, checkpoint.root).map_err(io::Error::other)
+        };
+        let ledger = Keeper::start(ledger, Arc::clone(&store), runtime.clone(), on_signed)?;
         let witness = Witness::default();
         let commands = Commands::new(Arc::clone(&store));
         // Positions in a cluster count bytes, not events.
@@ -85,6 +96,14 @@ impl Rapport {
             runtime.spawn(watch_one_another(Arc::downgrade(&rapport)));
         }
         Ok(rapport)
+    }
+
+    /// Ends following, folding and signing, once what was folded and hashed is saved. Waits for threads that may need
+    /// the runtime: for a thread that the runtime can do without, before the runtime ends.
+    pub fn close(&self) {
+        self.views.close();
+        self.ledger.close();
+        self.log.close();
     }
 
     /// Why this node should be asked nothing at the moment; `None` where it may be asked.
@@ -109,11 +128,32 @@ async fn watch_one_another(rapport: Weak<Rapport>) {
     }
 }
 
+/// Refuses a ledger that has signed less than is known beside it, or something else: that of an earlier day, say.
+fn check_signed(ledger: &Ledger, log: &Arc<dyn Log>) -> anyhow::Result<()> {
+    let Some((known, root)) = log.keys().signed()? else { return Ok(()) };
+    let signed = ledger.signed().checkpoint.size;
+    if signed < known {
+        bail!(
+            "the folder `ledger` is older than the log: it has signed {signed} events, and {known} had been signed. Put the \
+             right one back from a backup; `rapport verify` says how it stands"
+        );
+    }
+    if known > 0 && ledger.root(known)? != root {
+        bail!(
+            "the folder `ledger` is not the one that has signed this log: its first {known} events had another root. Put \
+             the right one back from a backup; `rapport verify` says how it stands"
+        );
+    }
+    Ok(())
+}
+
 /// The ledger of a log; a log that never had one gets it here, and one that had is refused without it.
-fn open_ledger(folder: &DataFolder) -> anyhow::Result<Ledger> {
+fn open_ledger(folder: &DataFolder, log: &Arc<dyn Log>) -> anyhow::Result<Ledger> {
     let signer = Signer::new(&format!("rapport/{}", folder.log_id()), &*folder.ledger_key()?);
     if folder.has_ledger() {
-        return Ok(Ledger::open(&folder.ledger(), signer)?);
+        let ledger = Ledger::open(&folder.ledger(), signer)?;
+        check_signed(&ledger, log)?;
+        return Ok(ledger);
     }
     let ledger = Ledger::create(&folder.ledger(), signer)?;
     folder.note_ledger()?;

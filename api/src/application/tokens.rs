@@ -14,8 +14,6 @@ use sha2::{Digest as _, Sha256};
 use store::{Document, Log};
 use tokio::sync::watch;
 
-use super::whole_file;
-
 /// How many tokens there may be, living and revoked.
 const LIMIT: usize = 10_000;
 /// How often a change is made anew because another node has made one at the same time.
@@ -194,7 +192,7 @@ impl Tokens {
             if !is_written.map_err(|error| TokenError::Shared(error.to_string()))? {
                 continue;
             }
-            whole_file::write(&self.file, &serde_json::to_vec_pretty(&all)?)?;
+            machine::files::write(&self.file, &serde_json::to_vec_pretty(&all)?)?;
             let revision = if self.shared.is_some() { revision + 1 } else { 0 };
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
             // Another node may have changed them once more, and this one may have seen that already.

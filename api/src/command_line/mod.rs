@@ -1,7 +1,7 @@
 //! The command line. Whatever can be asked over HTTP is asked through the same routes (see [`crate::client`]), so that
 //! nothing is decided here.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 
@@ -9,6 +9,7 @@ use self::{commands::Command, shared::Shared, terminal::complain};
 
 mod asking;
 mod commands;
+mod logging;
 mod long_work;
 mod rendering;
 mod shared;
@@ -35,26 +36,19 @@ Examples:
   rapport token create ann --role staff                   let somebody in
   rapport verify                                          prove that nothing was altered";
 
+/// How long work on threads may take to end once the command is done.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Runs the command line that the process was started with.
 pub fn run() -> ExitCode {
     let Arguments { shared, command } = Arguments::parse();
-    speak(&shared, command.serves());
+    let _speaking = logging::begin(&shared, command.serves());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error.into()),
     };
-    runtime.block_on(command.run(&shared)).unwrap_or_else(|error| complain(&error))
-}
-
-/// Where the process speaks about itself: to standard error, and unless asked otherwise only when something is
-/// wrong, or when it serves.
-fn speak(shared: &Shared, serves: bool) {
-    // The client of the cluster speaks of every attempt; what comes of them is told here.
-    let default = if serves { "info,kurrentdb=off" } else { "warn,kurrentdb=off" };
-    let filter = shared.log.as_deref().unwrap_or(default);
-    let filter = tracing_subscriber::EnvFilter::try_new(filter)
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // A second subscriber in one process is refused; the first stays.
-    let _ = if shared.log_json { subscriber.json().try_init() } else { subscriber.try_init() };
+    let status = runtime.block_on(command.run(&shared)).unwrap_or_else(|error| complain(&error));
+    // Whatever a thread still waits for: the process ends.
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+    status
 }

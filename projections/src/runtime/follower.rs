@@ -2,12 +2,14 @@
 //! all of them.
 
 use std::{
+    panic::{self, AssertUnwindSafe},
     sync::{Arc, PoisonError},
     thread::JoinHandle,
     time::Duration,
 };
 
 use domain::{EventPage, Forgotten, KindSet, Position};
+use machine::waiting::wait_at_most;
 
 use crate::runtime::{
     question::AskError,
@@ -35,7 +37,7 @@ struct Followed {
 pub(crate) fn spawn(
     shared: &Arc<Shared>,
     files: Vec<(Arc<Served>, Option<ViewFile>)>,
-) -> Vec<JoinHandle<()>> {
+) -> std::io::Result<Vec<JoinHandle<()>>> {
     let threads = std::thread::available_parallelism().map_or(2, usize::from).min(files.len().max(1));
     let mut shares: Vec<Vec<Followed>> = (0..threads).map(|_| Vec::new()).collect();
     for (index, (served, file)) in files.into_iter().enumerate() {
@@ -45,22 +47,16 @@ pub(crate) fn spawn(
         let shared = Arc::clone(shared);
         std::thread::Builder::new().name("follower".to_owned()).spawn(move || follow(&shared, &mut share))
     };
-    shares.into_iter().filter_map(|share| spawn(share).ok()).collect()
+    shares.into_iter().map(spawn).collect()
 }
 
 fn follow(shared: &Arc<Shared>, share: &mut [Followed]) {
     while !shared.stopping() {
-        for followed in share.iter_mut() {
-            followed.take_over_rebuilt(shared);
-            followed.empty_write_ahead_log();
-        }
-        if !step(shared, share) {
-            let wait = async {
-                let position = lowest(share).unwrap_or_else(|| shared.store.head());
-                // Whether woken or not, the log is looked at again.
-                let _ = tokio::time::timeout(POLL, shared.store.changed(position)).await;
-            };
-            shared.runtime.block_on(wait);
+        if panic::catch_unwind(AssertUnwindSafe(|| go_on(shared, share))).is_err() {
+            for followed in share.iter_mut() {
+                followed.recover();
+            }
+            std::thread::sleep(RETRY);
         }
     }
     for followed in share {
@@ -69,6 +65,18 @@ fn follow(shared: &Arc<Shared>, share: &mut [Followed]) {
         {
             tracing::warn!(%error, "how far a view has come could not be saved; it will be folded again");
         }
+    }
+}
+
+fn go_on(shared: &Arc<Shared>, share: &mut [Followed]) {
+    for followed in share.iter_mut() {
+        followed.take_over_rebuilt(shared);
+        followed.empty_write_ahead_log();
+    }
+    if !step(shared, share) {
+        let position = lowest(share).unwrap_or_else(|| shared.store.head());
+        // Whether woken or not, the log is looked at again.
+        wait_at_most(POLL, shared.store.changed(position));
     }
 }
 
@@ -86,7 +94,9 @@ fn step(shared: &Arc<Shared>, share: &mut [Followed]) -> bool {
     let page = match shared.read(from, EVENTS_PER_PAGE, wanted) {
         Ok(page) => page,
         Err(error) => {
-            tracing::error!(%error, "the log cannot be read; trying again");
+            for followed in share.iter() {
+                followed.served.note_trouble(Some(format!("the log cannot be read: {error}")));
+            }
             return false;
         }
     };
@@ -126,6 +136,15 @@ fn forget(
 }
 
 impl Followed {
+    /// After a panic: the view goes on from what was saved last.
+    fn recover(&mut self) {
+        let trouble = match self.file.as_ref().map(ViewFile::go_back) {
+            Some(Err(error)) => error.to_string(),
+            _ => "the thread that folds it has panicked".to_owned(),
+        };
+        self.served.note_trouble(Some(trouble));
+    }
+
     fn position(&self) -> Option<Position> {
         self.file.as_ref().map(|file| file.progress.position)
     }
@@ -135,8 +154,8 @@ impl Followed {
         let Some(file) = self.file.as_mut() else { return true };
         let before = file.progress.position;
         if let Err(error) = forget(shared, &self.served, file, page, self.stopped) {
-            let view = self.served.view.description.name;
-            tracing::error!(view, %error, "what was erased could not be taken out of the view; trying again");
+            let trouble = format!("what was erased cannot be taken out of it: {error}");
+            self.served.note_trouble(Some(trouble));
             return false;
         }
         if self.stopped {
@@ -145,6 +164,7 @@ impl Followed {
         match file.apply(&page.events, page.through, None) {
             Ok(Applied::Through(position)) => {
                 let emptying = file.is_emptying();
+                self.served.note_trouble(None);
                 self.served.status.send_if_modified(|status| {
                     status.emptying = emptying;
                     std::mem::replace(&mut status.position, position) != position
@@ -157,8 +177,7 @@ impl Followed {
             }
             Err(error) => {
                 // The events are good and the view goes on where it is, as soon as it can.
-                let view = self.served.view.description.name;
-                tracing::error!(view, %error, "the file of the view cannot be written; trying again");
+                self.served.note_trouble(Some(format!("its file cannot be written: {error}")));
                 return false;
             }
         }
@@ -231,7 +250,8 @@ impl Followed {
             tracing::error!(%error, "the snapshots of a view that stood still cannot be removed");
         }
         if let Err(error) = self.served.serve(&file, &shared.folder) {
-            tracing::error!(view = self.served.view.description.name, %error, "a rebuilt view could not be taken over");
+            self.served.note_trouble(Some(format!("what was rebuilt could not be taken over: {error}")));
+            self.served.status.send_modify(|status| status.rebuilding = None);
             return;
         }
         self.stopped = false;

@@ -77,7 +77,7 @@ impl Views {
 fn look(shared: &Shared, contact: ContactId, erased_at: Position) -> Result<Left, FileError> {
     let mut views = Vec::new();
     for served in shared.views.iter().filter(|served| is_personal(served.view.tables)) {
-        let Status { position, phase, rebuilding, emptying } = served.status.borrow().clone();
+        let Status { position, phase, rebuilding, emptying, trouble: _ } = served.status.borrow().clone();
         // A view that stands still has no more of its events folded, but what was erased is erased.
         let has_seen = position >= erased_at || matches!(phase, Phase::Stopped { .. });
         let is_built = rebuilding.is_none_or(|position| position >= erased_at);

@@ -2,6 +2,7 @@
 //! the old ones go on serving; a finished file takes the place of the old one.
 
 use std::{
+    panic::{self, AssertUnwindSafe},
     sync::{Arc, PoisonError},
     thread::JoinHandle,
 };
@@ -26,11 +27,33 @@ pub(crate) fn spawn(shared: &Arc<Shared>, views: &[Arc<Served>]) -> Vec<JoinHand
         served.status.send_modify(|status| status.rebuilding = Some(Position::START));
         shares[index % threads].push(Arc::clone(served));
     }
-    let spawn = |share: Vec<Arc<Served>>| {
-        let shared = Arc::clone(shared);
-        std::thread::Builder::new().name("rebuild".to_owned()).spawn(move || rebuild(&shared, &share))
-    };
-    shares.into_iter().filter_map(|share| spawn(share).ok()).collect()
+    let mut begun = Vec::with_capacity(threads);
+    for share in shares {
+        let (shared, of_thread) = (Arc::clone(shared), share.clone());
+        let thread = std::thread::Builder::new().name("rebuild".to_owned());
+        match thread.spawn(move || rebuild_safely(&shared, &of_thread)) {
+            Ok(thread) => begun.push(thread),
+            Err(error) => {
+                for served in &share {
+                    give_up(served, Position::START, &error.to_string());
+                }
+            }
+        }
+    }
+    begun
+}
+
+/// A rebuild that panics is given up, so that nobody waits for it.
+fn rebuild_safely(shared: &Arc<Shared>, share: &[Arc<Served>]) {
+    if panic::catch_unwind(AssertUnwindSafe(|| rebuild(shared, share))).is_err() {
+        let is_waiting = |served: &Served| served.rebuilt.lock().is_ok_and(|rebuilt| rebuilt.is_some());
+        for served in share.iter().filter(|served| !is_waiting(served)) {
+            let at = served.status.borrow().rebuilding;
+            if let Some(at) = at {
+                give_up(served, at, "building it has panicked: please report it");
+            }
+        }
+    }
 }
 
 fn rebuild(shared: &Arc<Shared>, share: &[Arc<Served>]) {

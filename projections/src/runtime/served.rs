@@ -21,7 +21,7 @@ use crate::{
     },
     runtime::{
         question::{Answering, AskError, Question},
-        view_file::{FileError, ViewFile, remove, restrict, write_whole},
+        view_file::{FileError, ViewFile, remove, restrict},
     },
 };
 
@@ -54,6 +54,8 @@ pub struct Status {
     pub rebuilding: Option<Position>,
     /// Whether pages beside its file may still hold what was erased: readers are in the way.
     pub emptying: bool,
+    /// What keeps it from moving on at the moment; it tries again.
+    pub trouble: Option<String>,
 }
 
 /// Whether a view moves on.
@@ -93,8 +95,13 @@ impl Drop for Generation {
 
 impl Served {
     pub(crate) fn new(view: Arc<AnyView>) -> Self {
-        let status =
-            Status { position: Position::START, phase: Phase::Building, rebuilding: None, emptying: false };
+        let status = Status {
+            position: Position::START,
+            phase: Phase::Building,
+            rebuilding: None,
+            emptying: false,
+            trouble: None,
+        };
         Self {
             view,
             status: watch::Sender::new(status),
@@ -104,6 +111,24 @@ impl Served {
             snapshots: Mutex::new(()),
             timeouts: AtomicU64::new(0),
         }
+    }
+
+    /// Takes note of what keeps the view from moving on, or that nothing does any more; said once, however often it is
+    /// tried again.
+    pub(crate) fn note_trouble(&self, trouble: Option<String>) {
+        let view = self.view.description.name;
+        self.status.send_if_modified(|status| {
+            let is_new = status.trouble != trouble;
+            match &trouble {
+                Some(trouble) if is_new => {
+                    tracing::error!(view, trouble, "a view cannot move on; it tries again");
+                }
+                None if is_new => tracing::info!(view, "the view moves on again"),
+                _ => {}
+            }
+            status.trouble = trouble;
+            is_new
+        });
     }
 
     pub(crate) fn generation(&self) -> Option<Arc<Generation>> {
@@ -117,7 +142,7 @@ impl Served {
     /// Makes a finished file the one that is asked from now on.
     pub(crate) fn serve(&self, file: &ViewFile, folder: &Path) -> Result<(), FileError> {
         let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        write_whole(&self.pointer(folder), &name)?;
+        machine::files::write(&self.pointer(folder), &name)?;
         let generation = Generation {
             path: file.path.clone(),
             readers: Mutex::default(),

@@ -3,14 +3,14 @@
 
 use std::{
     fs::{self, OpenOptions},
-    io::{self, Write as _},
+    io,
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use atomic_write_file::{AtomicWriteFile, unix::OpenOptionsExt as _};
 use chrono::{DateTime, Utc};
 use domain::{BadEvent, ContactId, EventId, Forgotten, Keyring, Kind, Position, Recorded};
 use rusqlite::{Connection, OpenFlags, params};
@@ -35,6 +35,8 @@ const PROGRESS: &str = "
         complete INTEGER NOT NULL
     )";
 
+/// Why a view stands still that panicked.
+const PANICKED: &str = "folding it has panicked: please report it";
 /// How many events without interest are passed over before that is saved.
 const UNSAVED: u64 = 10_000;
 
@@ -252,11 +254,8 @@ impl ViewFile {
             self.emptying |= self.tables.take_emptied();
             return Ok(None);
         }
-        self.tables.forget_tallies();
         // After some failures SQLite has gone back by itself.
-        if !connection.is_autocommit() {
-            connection.execute_batch("ROLLBACK")?;
-        }
+        self.go_back()?;
         Ok(result?)
     }
 
@@ -280,7 +279,9 @@ impl ViewFile {
             match event {
                 Ok(recorded) if self.view.read.contains(recorded.stream.kind) => {
                     if as_of.is_none_or(|as_of| recorded.effective_at <= as_of) {
-                        self.fold_one(recorded).map_err(|error| Unfolded::by(index, error))?;
+                        let folded = panic::catch_unwind(AssertUnwindSafe(|| self.fold_one(recorded)));
+                        let folded = folded.map_err(|_| Unfolded::Bad(index, PANICKED.to_owned()))?;
+                        folded.map_err(|error| Unfolded::by(index, error))?;
                     }
                     // Whoever is erased is erased from the past as well.
                     if let Some(Forgotten::Contact(contact)) = self.forgets(recorded) {
@@ -322,6 +323,16 @@ impl ViewFile {
         connection.execute_batch(if emptied.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
         self.emptying = true;
         Ok(emptied?)
+    }
+
+    /// Goes back to what was saved last, whatever was under way.
+    pub(crate) fn go_back(&self) -> Result<(), FileError> {
+        self.tables.forget_tallies();
+        let connection = self.tables.connection();
+        if !connection.is_autocommit() {
+            connection.execute_batch("ROLLBACK")?;
+        }
+        Ok(())
     }
 
     /// Whether the write-ahead log may still hold what the file has forgotten.
@@ -443,10 +454,81 @@ pub(crate) fn restrict(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))
 }
 
-/// Writes a small file so that it is there whole or not at all, whatever crashes.
-pub(crate) fn write_whole(path: &Path, content: &str) -> io::Result<()> {
-    let mut file =
-        AtomicWriteFile::options().mode(0o600).preserve_mode(false).preserve_owner(false).open(path)?;
-    file.write_all(content.as_bytes())?;
-    file.commit()
+#[cfg(test)]
+mod tests {
+    use domain::{Actor, Event, Role, StreamId, gift::GiftEvent};
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::kit::{
+        Page, Projection, Shows, ViewError,
+        testing::{NoKeys, event_id},
+    };
+
+    /// A view that counts gifts and panics at the third.
+    struct Panicking;
+
+    #[derive(Deserialize, JsonSchema)]
+    struct Query {}
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct View {}
+
+    impl Projection for Panicking {
+        const NAME: &'static str = "panicking";
+        const QUESTION: &'static str = "What then?";
+        const VERSION: u32 = 1;
+        const READERS: &'static [Role] = &[];
+        const SHOWS: Shows = Shows::Cells;
+        const KINDS: &'static [Kind] = &[Kind::Gift];
+        const TABLES: &'static str = "CREATE TABLE gifts (position INTEGER PRIMARY KEY);";
+        const INDEXES: &'static str = "";
+        type Query = Query;
+        type View = View;
+
+        fn apply(tables: &Tables, recorded: &Recorded) -> Result<(), ApplyError> {
+            tables.execute("INSERT INTO gifts VALUES (?1)", [recorded.position.0])?;
+            assert!(recorded.position.0 != 3, "a gift of {}", recorded.stream);
+            Ok(())
+        }
+
+        fn view(_: &Tables, _: Query, _: &Page) -> Result<Option<View>, ViewError> {
+            Ok(None)
+        }
+    }
+
+    fn gift(position: u64) -> Recorded {
+        Recorded {
+            position: Position(position),
+            stream: StreamId::new(Kind::Gift, Uuid::from_u128(position.into())),
+            revision: 1,
+            id: event_id(position),
+            occurred_at: None,
+            effective_at: DateTime::UNIX_EPOCH,
+            recorded_at: DateTime::UNIX_EPOCH,
+            by: Actor::Member("ann".to_owned()),
+            subjects: Vec::new(),
+            metadata: None,
+            event: Event::Gift(GiftEvent::Acknowledged {}),
+        }
+    }
+
+    #[test]
+    fn a_view_that_panics_stands_still_before_that_event_and_holds_what_came_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("panicking-1-1.sqlite");
+        let view = Arc::new(AnyView::of::<Panicking>());
+        let mut file =
+            ViewFile::create(&path, &view, Uuid::nil(), Arc::new(NoKeys), Position::START).unwrap();
+        file.finish().unwrap();
+        let events: Vec<_> = (1..=5).map(|position| Ok(gift(position))).collect();
+        let Applied::StoppedAt(at, reason) = file.apply(&events, Position(5), None).unwrap() else {
+            panic!("it does not stand still");
+        };
+        assert_eq!((at, reason.as_str()), (Position(3), PANICKED));
+        assert_eq!(file.progress.position, Position(2));
+        let gifts = file.tables.row("SELECT count(*) FROM gifts", [], |row| row.get::<_, u64>(0)).unwrap();
+        assert_eq!(gifts, Some(2));
+    }
 }

@@ -4,7 +4,7 @@ use std::{
     fs,
     path::Path,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
@@ -59,7 +59,8 @@ impl Default for ViewOptions {
 /// All views of one log.
 pub struct Views {
     pub(crate) shared: Arc<Shared>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    followers: Mutex<Vec<JoinHandle<()>>>,
+    rebuilds: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Views {
@@ -101,14 +102,13 @@ impl Views {
         }
         shared.remove_leftovers()?;
         snapshot::remove_foreign(&shared.folder, &shared.views)?;
-        let views = Self { shared, threads: Mutex::new(Vec::new()) };
-        views.keep(follower::spawn(&views.shared, files));
-        views.keep(rebuild::spawn(&views.shared, &missing));
-        Ok(views)
+        let followers = Mutex::new(follower::spawn(&shared, files)?);
+        let rebuilds = Mutex::new(rebuild::spawn(&shared, &missing));
+        Ok(Self { shared, followers, rebuilds })
     }
 
     fn keep(&self, threads: Vec<JoinHandle<()>>) {
-        let mut kept = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = locked(&self.rebuilds);
         kept.retain(|thread| !thread.is_finished());
         kept.extend(threads);
     }
@@ -117,6 +117,11 @@ impl Views {
     pub fn statuses(&self) -> Vec<(Description, Status)> {
         let of = |served: &Arc<Served>| (served.view.description.clone(), served.status.borrow().clone());
         self.shared.views.iter().map(of).collect()
+    }
+
+    /// Whether a thread that folds has ended although nobody has asked it to: its views stand still until a new start.
+    pub fn has_ended(&self) -> bool {
+        !self.shared.stopping() && locked(&self.followers).iter().any(JoinHandle::is_finished)
     }
 
     /// How many questions each view has not answered in time.
@@ -249,8 +254,9 @@ impl Views {
     /// Stops following and answering: what has been folded is saved, and a question under way ends at once.
     pub fn close(&self) {
         self.shared.stopping.store(true, Ordering::Release);
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
+        let followers = std::mem::take(&mut *locked(&self.followers));
+        let rebuilds = std::mem::take(&mut *locked(&self.rebuilds));
+        for thread in followers.into_iter().chain(rebuilds) {
             if thread.join().is_err() {
                 tracing::error!("a thread that folds events ended in a panic");
             }
@@ -262,4 +268,8 @@ impl Drop for Views {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+fn locked(threads: &Mutex<Vec<JoinHandle<()>>>) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+    threads.lock().unwrap_or_else(PoisonError::into_inner)
 }

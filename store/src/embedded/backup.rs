@@ -21,12 +21,12 @@ use crate::{
     embedded::log_file::LogFile,
     folder::{
         format::{EMBEDDED, Format, WITH_LEDGER, write_format},
-        names::{LEDGER_KEY_FILE, SECRET_FILE, epoch_key_file},
-        private_files::{self, draw_if_missing, exists, make_private, write_durably},
+        names::{KEYS_FILE, LEDGER_KEY_FILE, SECRET_FILE, epoch_key_file},
+        private_files::{draw_if_missing, exists, make_private, write_durably},
     },
     log::Log,
     open_error::OpenError,
-    sealing::epochs,
+    sealing::{epochs, key_file},
     sqlite::from_stored,
 };
 
@@ -131,16 +131,19 @@ pub fn restore(
         copy_folder(&from.join(folder), &to.join(folder))?;
     }
     copy_those_there(BESIDE_LOG, from, to)?;
-    match keys {
-        Some(keys) => {
-            for (_, file) in epochs::files(keys)? {
-                copy_file(&file, &to.join(name_of(&file)))?;
-            }
-            copy_those_there(BESIDE_KEYS, keys, to)?;
-            copy_file(&keys.join("keys.sqlite"), &to.join("keys.sqlite"))?;
+    if let Some(keys) = keys {
+        for (_, file) in epochs::files(keys)? {
+            copy_file(&file, &to.join(name_of(&file)))?;
         }
+        copy_those_there(BESIDE_KEYS, keys, to)?;
+        copy_file(&keys.join(KEYS_FILE), &to.join(KEYS_FILE))?;
+        // The ledger was copied before the keys, so that it may have signed less than they know of.
+        key_file::forget_signed(&to.join(KEYS_FILE))?;
+    } else {
         // Ids of imported things follow from it; those of before are met no more.
-        None => draw_if_missing(&to.join(SECRET_FILE))?,
+        draw_if_missing(&to.join(SECRET_FILE))?;
+        epochs::draw(to, 1)?;
+        key_file::begin(&to.join(KEYS_FILE))?;
     }
     copy_database(&from.join("log.sqlite"), &to.join("log.sqlite"), &mut progress)?;
     let format = if new_ledger { WITH_LEDGER - 1 } else { backup.format };
@@ -218,7 +221,7 @@ fn copy_those_there(names: &[&str], from: &Path, to: &Path) -> Result<(), OpenEr
 /// Copies a file so that it is there whole or not at all, readable by its owner only.
 fn copy_file(from: &Path, to: &Path) -> Result<(), OpenError> {
     let copy = || -> io::Result<()> {
-        let mut begun = private_files::begin(to)?;
+        let mut begun = machine::files::begin(to)?;
         io::copy(&mut File::open(from)?, begun.as_file_mut())?;
         begun.commit()
     };

@@ -1,6 +1,7 @@
 //! The thread that writes the index, and forgets answers that are older than a day.
 
 use std::{
+    panic::{self, AssertUnwindSafe},
     sync::{Arc, atomic::Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
@@ -11,6 +12,8 @@ use crate::{
     recording::clock::ANSWER_LIFE,
 };
 
+/// What it is called where its troubles are told.
+const PART: &str = "the index";
 /// How often it looks for answers to forget.
 const FORGETTING: Duration = Duration::from_mins(1);
 /// How many answers are forgotten in one transaction.
@@ -54,28 +57,46 @@ impl Filling<'_> {
     }
 }
 
-/// Writes each full segment of the tail to the index, until the store closes.
+/// Writes each full segment of the tail to the index, until the store closes. What cannot be written stays in the tail and
+/// is tried again; when too many segments wait, the writer waits and then says so.
 #[expect(clippy::needless_pass_by_value, reason = "its connections are closed when it ends")]
 pub(crate) fn run(shared: &Arc<Shared>, mut index: Index, log: LogFile) {
     let mut forgotten: Option<Instant> = None;
+    let mut wait = FORGETTING;
     while !shared.tail.is_closing() {
-        if let Some(segment) = shared.tail.wait_for_full(FORGETTING) {
-            match index.write(&segment) {
-                Ok(()) => shared.tail.drop_oldest(),
-                Err(error) => {
-                    // The tail keeps the segment; when too many wait, the writer waits and then says so.
-                    tracing::error!(%error, "the index cannot be written; trying again");
-                    thread::sleep(PAUSE);
-                }
+        let step = || step(shared, &mut index, &log, &mut forgotten, wait);
+        match panic::catch_unwind(AssertUnwindSafe(step)) {
+            Ok(Ok(())) => {
+                shared.troubles.clear(PART);
+                wait = FORGETTING;
+                continue;
             }
+            Ok(Err(error)) => shared.troubles.note(PART, &format!("it cannot be written: {error}")),
+            Err(_) => shared.troubles.note(PART, "writing it has panicked"),
         }
-        if forgotten.is_none_or(|at| at.elapsed() >= FORGETTING) {
-            if let Err(error) = forget(shared, &mut index, &log) {
-                tracing::error!(%error, "old answers cannot be forgotten; trying again");
-            }
-            forgotten = Some(Instant::now());
-        }
+        // Whether it has passed is seen soon, also where nothing more is to be written.
+        wait = PAUSE;
+        thread::sleep(PAUSE);
     }
+}
+
+fn step(
+    shared: &Shared,
+    index: &mut Index,
+    log: &LogFile,
+    forgotten: &mut Option<Instant>,
+    wait: Duration,
+) -> rusqlite::Result<()> {
+    shared.options.faults.pass();
+    if let Some(segment) = shared.tail.wait_for_full(wait) {
+        index.write(&segment)?;
+        shared.tail.drop_oldest();
+    }
+    if forgotten.is_none_or(|at| at.elapsed() >= FORGETTING) {
+        forget(shared, index, log)?;
+        *forgotten = Some(Instant::now());
+    }
+    Ok(())
 }
 
 /// Takes expired answers out of the index; the writer deletes them from the log with its next transaction.

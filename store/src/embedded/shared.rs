@@ -2,7 +2,10 @@
 
 use std::{
     path::PathBuf,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use domain::{CommandKey, KeyedAnswer, StreamId};
@@ -22,9 +25,10 @@ use crate::{
     folder::data_folder::DataFolder,
     options::Options,
     recording::{
-        clock::{ANSWER_LIFE, Clock},
+        clock::{ANSWER_LIFE, Clock, ClockWatch},
         stream_head::Head,
     },
+    troubles::Troubles,
 };
 
 /// How many heads of streams are kept in memory.
@@ -37,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) index_file: PathBuf,
     pub(crate) options: Options,
     pub(crate) clock: Clock,
+    watch: Mutex<ClockWatch>,
+    pub(crate) troubles: Troubles,
     /// The last durable position.
     pub(crate) head: watch::Sender<u64>,
     /// Only the writer inserts; a stream that is missing is looked up in the tail and then in the index.
@@ -46,16 +52,25 @@ pub(crate) struct Shared {
     pub(crate) expired_through: AtomicU64,
     /// How long the last transaction took, in microseconds.
     pub(crate) last_sync: AtomicU64,
+    /// When the last event was recorded.
+    pub(crate) recorded_at: AtomicI64,
 }
 
 impl Shared {
-    pub(crate) fn new(folder: &DataFolder, options: Options, head: u64, open: Segment) -> Self {
+    pub(crate) fn new(
+        folder: &DataFolder,
+        options: Options,
+        (head, recorded_at): (u64, i64),
+        open: Segment,
+    ) -> Self {
         let tail = Tail::new(open, options.index_batch);
         Self {
             log_id: folder.log_id(),
             log_file: folder.log_file(),
             index_file: folder.index_file(),
+            watch: Mutex::new(ClockWatch::new(Clock::new(options.faults.clone()), options.accept_clock)),
             clock: Clock::new(options.faults.clone()),
+            troubles: Troubles::default(),
             options,
             head: watch::Sender::new(head),
             heads: Cache::with(
@@ -68,7 +83,24 @@ impl Shared {
             tail,
             expired_through: AtomicU64::new(0),
             last_sync: AtomicU64::new(0),
+            recorded_at: AtomicI64::new(recorded_at),
         }
+    }
+
+    /// Now, by a clock that can be believed; an error says why it cannot.
+    pub(crate) fn now(&self) -> Result<i64, String> {
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = watch.now(self.recorded_at.load(Relaxed));
+        match &now {
+            Ok(_) => self.troubles.clear("the clock"),
+            Err(reason) => self.troubles.note("the clock", reason),
+        }
+        now
+    }
+
+    /// How far the clock is from where it ought to be, in microseconds.
+    pub(crate) fn clock_offset(&self) -> i64 {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner).offset()
     }
 
     /// The last durable position.

@@ -35,7 +35,8 @@ use crate::{
     open_error::OpenError,
     options::Options,
     recording::prepared::Prepared,
-    sealing::{key_error::KeyError, keys::Keys, rotation::Rotated},
+    sealing::{key_error::KeyError, key_file, keys::Keys, rotation::Rotated},
+    troubles::Trouble,
 };
 
 /// How many appends may wait.
@@ -66,15 +67,18 @@ impl EmbeddedStore {
         let log_file = folder.log_file();
         LogFile::refuse_loss(&log_file, &folder.keys_file())?;
         let log = LogFile::open(&log_file, folder.log_id(), &options)?;
+        let fail = |error| OpenError::Database { path: log_file.clone(), source: error };
+        if log.head().map_err(fail)?.0 > 0 {
+            key_file::refuse_loss(&folder.keys_file())?;
+        }
         let keys = Arc::new(Keys::open(folder, &options)?);
         // Before anything is answered: an older copy of the keys may have been put back.
         if let Err(error) = erasures::catch_up(&log, folder.log_id(), &keys) {
             return Err(OpenError::Keys { path: folder.keys_file(), reason: error.to_string() });
         }
         let mut index = Index::open(&folder.index_file(), &log, folder.log_id())?;
-        let fail = |error| OpenError::Database { path: log_file.clone(), source: error };
         let tail = indexer::catch_up(&mut index, &log, options.index_batch).map_err(fail)?;
-        let (head, _) = log.head().map_err(fail)?;
+        let head = log.head().map_err(fail)?;
         let shared = Arc::new(Shared::new(folder, options, head, tail));
 
         let (queue, waiting) = mpsc::channel(QUEUE);
@@ -171,7 +175,16 @@ impl Log for EmbeddedStore {
             queued,
             tail: self.shared.tail.len(),
             last_sync_micros: self.shared.last_sync.load(Relaxed),
+            clock_offset_micros: self.shared.clock_offset(),
         }
+    }
+
+    fn troubles(&self) -> Vec<Trouble> {
+        // Asked for what it takes note of.
+        let _ = self.shared.now();
+        let threads = [("the log", &self.writer), ("the index", &self.indexer)];
+        let ended = threads.iter().filter(|(_, thread)| thread.as_ref().is_some_and(JoinHandle::is_finished));
+        ended.map(|(part, _)| Trouble::ended(part)).chain(self.shared.troubles.all()).collect()
     }
 
     fn rotate(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Rotated, KeyError> {
@@ -226,6 +239,7 @@ impl EventStore for EmbeddedStore {
     }
 
     async fn read_all(&self, after: Position, limit: usize, kinds: KindSet) -> Result<EventPage, ReadError> {
+        self.shared.options.faults.pass();
         if after >= self.head() {
             return Ok(EventPage { events: Vec::new(), through: after });
         }
@@ -238,6 +252,7 @@ impl EventStore for EmbeddedStore {
         limit: usize,
         each: &mut (dyn for<'a> FnMut(Stored<'a>) + Send),
     ) -> Result<Position, ReadError> {
+        self.shared.options.faults.pass();
         if after >= self.head() {
             return Ok(after);
         }

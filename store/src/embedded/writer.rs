@@ -6,11 +6,13 @@
 
 use std::{
     collections::HashMap,
+    panic::{self, AssertUnwindSafe},
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
 use domain::{AppendError, CommandKey, Forgotten, KeyedAnswer, StreamId};
+use machine::{files::has_room, waiting::wait_at_most};
 use quick_cache::DefaultHashBuilder;
 use rusqlite::{Connection, ffi, params};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -40,6 +42,12 @@ const GROUP: usize = 1_024;
 const GROUP_BYTES: usize = 8 << 20;
 /// How long a group waits for the index to catch up.
 const ROOM_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often it is looked at whether what is in the way has passed.
+const HEALING_PAUSE: Duration = Duration::from_secs(1);
+/// How much room a disk that was full must have again.
+const ROOM: usize = 1 << 20;
+/// What it is called where its troubles are told.
+const PART: &str = "the log";
 /// How many expired answers one transaction deletes at most.
 const DELETED_AT_ONCE: u64 = 1_024;
 
@@ -75,6 +83,10 @@ pub(crate) struct Writer {
     page_limit: Option<u32>,
     /// Up to where the keys know that every erasure has been carried out.
     erased_through: u64,
+    /// Whether something was in the way of the last group.
+    in_trouble: bool,
+    /// Whether the disk was full.
+    is_full: bool,
 }
 
 /// What becomes of a group, before any of it is written.
@@ -122,13 +134,15 @@ impl Writer {
             deleted_through,
             page_limit: None,
             erased_through,
+            in_trouble: false,
+            is_full: false,
         })
     }
 
     /// Serves the queue until its last sender is gone.
     pub(crate) fn run(mut self) {
         let mut group = Vec::with_capacity(GROUP);
-        while let Some(first) = self.queue.blocking_recv() {
+        while let Some(first) = self.next() {
             let mut bytes = first.append.size;
             group.push(first);
             while group.len() < GROUP && bytes < GROUP_BYTES {
@@ -136,7 +150,7 @@ impl Writer {
                 bytes += next.append.size;
                 group.push(next);
             }
-            let outcomes = self.carry_out(&group).unwrap_or_else(|error| vec![Err(error); group.len()]);
+            let outcomes = self.answer(&group).unwrap_or_else(|error| vec![Err(error); group.len()]);
             for (waiting, outcome) in group.drain(..).zip(outcomes) {
                 // Whoever has stopped waiting asks again with the same key.
                 let _ = waiting.reply.send(Replied { append: waiting.append, outcome });
@@ -144,8 +158,74 @@ impl Writer {
         }
     }
 
+    /// The next append. While something is in the way it is looked at again and again whether that has passed: nobody
+    /// may send a command as long as this process says that it takes none.
+    fn next(&mut self) -> Option<Waiting> {
+        while self.in_trouble {
+            if let Some(next) = wait_at_most(HEALING_PAUSE, self.queue.recv()) {
+                return next;
+            }
+            self.heal();
+        }
+        self.queue.blocking_recv()
+    }
+
+    /// Carries out a group, whatever happens. A panic harms only those who met it: what became of them is in the log, which
+    /// is opened again.
+    fn answer(&mut self, group: &[Waiting]) -> Result<Vec<Outcome>, AppendError> {
+        let carried_out = panic::catch_unwind(AssertUnwindSafe(|| self.carry_out(group)));
+        let outcomes = carried_out.unwrap_or_else(|_| {
+            self.log = None;
+            Err(AppendError::OutcomeUnknown)
+        });
+        match &outcomes {
+            Ok(_) => self.note_passed(),
+            Err(AppendError::DiskFull) => {
+                self.is_full = true;
+                self.note_trouble("the disk is full: free some space; it goes on by itself");
+            }
+            Err(_) if self.log.is_none() => {
+                self.note_trouble("a transaction failed, and the log is opened again");
+            }
+            // A clock that is not believed and an index that lags say so themselves.
+            Err(_) => {}
+        }
+        outcomes
+    }
+
+    fn note_trouble(&mut self, reason: &str) {
+        self.in_trouble = true;
+        self.shared.troubles.note(PART, reason);
+    }
+
+    fn note_passed(&mut self) {
+        if self.in_trouble {
+            (self.in_trouble, self.is_full) = (false, false);
+            self.shared.troubles.clear(PART);
+        }
+    }
+
+    /// Opens the log again where it is closed, and sees whether a full disk has room again.
+    fn heal(&mut self) {
+        if self.log.is_none() {
+            let recovered = panic::catch_unwind(AssertUnwindSafe(|| self.recover()));
+            match recovered {
+                Ok(Ok(log)) => self.log = Some(log),
+                Ok(Err(error)) => return self.note_trouble(&error.to_string()),
+                Err(_) => return,
+            }
+        }
+        if self.is_full && self.shared.log_file.parent().is_none_or(|folder| has_room(folder, ROOM).is_err())
+        {
+            return;
+        }
+        self.note_passed();
+    }
+
     /// Writes a group; an error is the outcome of all its members.
     fn carry_out(&mut self, group: &[Waiting]) -> Result<Vec<Outcome>, AppendError> {
+        self.shared.options.faults.pass();
+        let now = self.shared.now().map_err(AppendError::Unavailable)?;
         if !self.shared.tail.wait_for_room(ROOM_TIMEOUT) {
             return Err(unavailable("the index does not keep up"));
         }
@@ -153,7 +233,7 @@ impl Writer {
             Some(log) => log,
             None => self.recover()?,
         };
-        match self.write_group(&log, group) {
+        match self.write_group(&log, group, now) {
             Ok(outcomes) => {
                 self.log = Some(log);
                 Ok(outcomes)
@@ -171,10 +251,10 @@ impl Writer {
         }
     }
 
-    fn write_group(&mut self, log: &LogFile, group: &[Waiting]) -> Result<Vec<Outcome>, Failure> {
+    fn write_group(&mut self, log: &LogFile, group: &[Waiting], now: i64) -> Result<Vec<Outcome>, Failure> {
         // A key is durable before the first event that is sealed with it.
         self.keys.keep_pending().map_err(|error| Failure::sound(keys_failed(&error)))?;
-        let plan = self.plan(log, group);
+        let plan = self.plan(log, group, now);
         if plan.writes() {
             self.limit_pages(log);
             let begun = Instant::now();
@@ -189,13 +269,13 @@ impl Writer {
         Ok(plan.verdicts.into_iter().map(|verdict| verdict.map(|accepted| accepted.last_position)).collect())
     }
 
-    fn plan(&self, log: &LogFile, group: &[Waiting]) -> Plan {
+    fn plan(&self, log: &LogFile, group: &[Waiting], now: i64) -> Plan {
         let mut plan = Plan {
             verdicts: Vec::with_capacity(group.len()),
             heads: HashMap::default(),
             answered: HashMap::default(),
-            // The log never runs backwards, whatever the clock does.
-            recorded_at: self.recorded_at.max(self.shared.clock.now()),
+            // The log never runs backwards, not even by the small steps by which a clock is set right.
+            recorded_at: self.recorded_at.max(now),
             next_position: self.shared.position() + 1,
             next_answer: self.next_answer,
             delete_through: self
@@ -291,6 +371,7 @@ impl Writer {
             answers.extend(append.key.map(|(key, _)| key).zip(accepted.number));
         }
         self.recorded_at = plan.recorded_at;
+        self.shared.recorded_at.store(self.recorded_at, Relaxed);
         self.next_answer = plan.next_answer;
         self.deleted_through = self.deleted_through.max(plan.delete_through);
         let heads = plan.heads.iter().map(|(stream, head)| (*stream, *head));
@@ -300,10 +381,7 @@ impl Writer {
     /// Opens the log again after a failure, and takes note of what is really there.
     fn recover(&mut self) -> Result<LogFile, AppendError> {
         let recovered = self.reopen();
-        recovered.map_err(|error| {
-            tracing::error!(%error, "the log cannot be opened again");
-            if is_full(&error) { AppendError::DiskFull } else { unavailable(&error) }
-        })
+        recovered.map_err(|error| if is_full(&error) { AppendError::DiskFull } else { unavailable(&error) })
     }
 
     fn reopen(&mut self) -> rusqlite::Result<LogFile> {
@@ -324,6 +402,7 @@ impl Writer {
         // What was recorded before the failure may have to be forgotten, and nobody has seen it yet.
         let erased = self.catch_up_with_erasures(&log)?;
         self.recorded_at = self.recorded_at.max(recorded_at);
+        self.shared.recorded_at.store(self.recorded_at, Relaxed);
         self.next_answer = answers.last().map_or(self.next_answer, |(_, number)| number + 1);
         self.shared.publish(position, places, answers, heads);
         if erased > 0 {

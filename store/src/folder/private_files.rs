@@ -2,30 +2,18 @@
 
 use std::{
     fs::{self, OpenOptions},
-    io::{self, Write as _},
+    io,
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
 
-use atomic_write_file::{AtomicWriteFile, unix::OpenOptionsExt as _};
 use zeroize::Zeroizing;
 
 use crate::open_error::OpenError;
 
-/// A file that is put in the place of another, or where there is none, when it is whole; readable by its owner only,
-/// whatever was there before.
-pub(crate) fn begin(file: &Path) -> io::Result<AtomicWriteFile> {
-    AtomicWriteFile::options().mode(0o600).preserve_mode(false).preserve_owner(false).open(file)
-}
-
 /// Writes a small file so that after a crash it is there whole or not at all, readable by its owner only.
 pub(crate) fn write_durably(file: &Path, bytes: &[u8]) -> Result<(), OpenError> {
-    let write = || -> io::Result<()> {
-        let mut begun = begin(file)?;
-        begun.write_all(bytes)?;
-        begun.commit()
-    };
-    write().map_err(OpenError::io(file))
+    machine::files::write(file, bytes).map_err(OpenError::io(file))
 }
 
 /// Makes an empty file that only its owner can read, where there is none: a database that is opened afterwards
@@ -65,30 +53,4 @@ pub(crate) fn read_if_there(file: &Path) -> Result<Option<Vec<u8>>, OpenError> {
 /// Whether there is such a file.
 pub(crate) fn exists(file: &Path) -> Result<bool, OpenError> {
     file.try_exists().map_err(OpenError::io(file))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-
-    #[test]
-    fn whatever_a_crash_has_left_beside_it_a_secret_can_be_read_by_its_owner_only() {
-        let place = tempfile::tempdir().unwrap();
-        let file = place.path().join("some.secret");
-        let left = ["some.secret", "some.secret.unfinished", ".some.secret.a1B2c3"];
-        for name in left {
-            fs::write(place.path().join(name), "left").unwrap();
-            fs::set_permissions(place.path().join(name), fs::Permissions::from_mode(0o644)).unwrap();
-        }
-        write_durably(&file, b"secret").unwrap();
-        assert_eq!(fs::read(&file).unwrap(), b"secret");
-        for found in fs::read_dir(place.path()).unwrap() {
-            let found = found.unwrap().path();
-            let is_open_to_others = fs::metadata(&found).unwrap().permissions().mode() & 0o077 != 0;
-            assert!(!is_open_to_others || fs::read(&found).unwrap() == b"left", "{}", found.display());
-        }
-        assert_eq!(fs::read_dir(place.path()).unwrap().count(), left.len(), "nothing else is left");
-    }
 }

@@ -33,6 +33,7 @@ use crate::{
     options::Options,
     recording::clock::Clock,
     sealing::{key_error::KeyError, keys::Keys, rotation::Rotated},
+    troubles::Trouble,
 };
 
 /// How long a node that ends tries to say so.
@@ -106,6 +107,13 @@ impl KurrentStore {
 
 impl Drop for KurrentStore {
     fn drop(&mut self) {
+        self.close();
+    }
+}
+
+#[async_trait]
+impl Log for KurrentStore {
+    fn close(&self) {
         self.node.closing.send_replace(true);
         self.node.wake.notify_one();
         self.announcer.abort();
@@ -114,10 +122,16 @@ impl Drop for KurrentStore {
             tracing::error!("the thread that follows the log had panicked");
         }
     }
-}
 
-#[async_trait]
-impl Log for KurrentStore {
+    fn troubles(&self) -> Vec<Trouble> {
+        // What passes is told by how the node stands to its cluster.
+        let thread = self.tracker.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_over = thread.as_ref().is_some_and(JoinHandle::is_finished);
+        let parts =
+            [("following the log", is_over), ("speaking to the other nodes", self.announcer.is_finished())];
+        parts.into_iter().filter(|(_, is_over)| *is_over).map(|(part, _)| Trouble::ended(part)).collect()
+    }
+
     fn keys(&self) -> &Arc<Keys> {
         &self.node.keys
     }
@@ -127,7 +141,13 @@ impl Log for KurrentStore {
     }
 
     fn statistics(&self) -> Statistics {
-        Statistics { head: self.head(), queued: self.appending.waiting(), tail: 0, last_sync_micros: 0 }
+        Statistics {
+            head: self.head(),
+            queued: self.appending.waiting(),
+            tail: 0,
+            last_sync_micros: 0,
+            clock_offset_micros: 0,
+        }
     }
 
     fn rotate(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Rotated, KeyError> {

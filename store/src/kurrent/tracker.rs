@@ -9,6 +9,7 @@ use std::{
 
 use domain::{CommandKey, Event, Forgotten, KeyedAnswer, StreamId, personal::FORGETTING};
 use futures::{StreamExt as _, stream};
+use machine::waiting::wait_at_most;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
@@ -123,9 +124,7 @@ impl Tracker {
                     pause.next()
                 }
             };
-            // A wait needs the clock of the runtime, so it is begun inside.
-            let _ =
-                self.runtime.block_on(async { tokio::time::timeout(wait, self.node.wake.notified()).await });
+            wait_at_most(wait, self.node.wake.notified());
         }
     }
 

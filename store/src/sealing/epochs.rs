@@ -62,7 +62,11 @@ impl Epochs {
     }
 
     pub(crate) fn wrap(&self, name: KeyName, key: &[u8]) -> Result<Vec<u8>, KeyError> {
-        let cipher = self.ciphers.get(&self.current).ok_or(KeyError::Damaged)?;
+        self.wrap_with(self.current, name, key)
+    }
+
+    pub(crate) fn wrap_with(&self, epoch: u32, name: KeyName, key: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let cipher = self.ciphers.get(&epoch).ok_or(KeyError::Damaged)?;
         encrypt(cipher, name, key)
     }
 

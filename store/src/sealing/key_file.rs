@@ -3,9 +3,11 @@
 use std::{path::Path, time::Duration};
 
 use domain::Forgotten;
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OpenFlags, Transaction, params};
 
 use crate::{
+    folder::private_files::{exists, make_private},
+    open_error::OpenError,
     options::Options,
     sealing::key_error::KeyError,
     sqlite::{failure, keep_plans},
@@ -34,6 +36,12 @@ pub(crate) const SCHEMA: &str = "
         log BLOB NOT NULL,
         position INTEGER NOT NULL,
         event BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS epoch_checks(epoch INTEGER PRIMARY KEY, sealed BLOB NOT NULL) STRICT;
+    CREATE TABLE IF NOT EXISTS signed(
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        size INTEGER NOT NULL,
+        root BLOB NOT NULL
     ) STRICT;";
 
 /// Opens the file.
@@ -46,6 +54,44 @@ pub(crate) fn connect(file: &Path, options: &Options) -> rusqlite::Result<Connec
     connection.pragma_update(None, "secure_delete", "ON")?;
     keep_plans(&connection)?;
     Ok(connection)
+}
+
+/// Begins the file of a log that has none: one that is restored without its keys.
+pub(crate) fn begin(file: &Path) -> Result<(), OpenError> {
+    make_private(file)?;
+    let begun = connect(file, &Options::default()).and_then(|connection| connection.execute_batch(SCHEMA));
+    begun.map_err(OpenError::database(file))
+}
+
+/// Forgets up to where the ledger has signed.
+pub(crate) fn forget_signed(file: &Path) -> Result<(), OpenError> {
+    let forget = || -> rusqlite::Result<()> {
+        let connection = connect(file, &Options::default())?;
+        connection.execute_batch(SCHEMA)?;
+        connection.execute("DELETE FROM signed", [])?;
+        // A single file, as it was copied.
+        connection.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
+    };
+    forget().map_err(OpenError::database(file))
+}
+
+/// Refuses to go on with a log that holds events where its keys are gone: the names in it would be taken for erased.
+pub(crate) fn refuse_loss(file: &Path) -> Result<(), OpenError> {
+    if !exists(file)? {
+        return Err(OpenError::Missing(file.to_owned()));
+    }
+    let held = || -> rusqlite::Result<bool> {
+        let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'keys'", [], |row| row.get(0))
+    };
+    match held() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(OpenError::Unreadable {
+            file: file.to_owned(),
+            reason: "it holds no keys any more, although the log holds events".to_owned(),
+        }),
+        Err(error) => Err(OpenError::database(file)(error)),
+    }
 }
 
 /// Leaves a mark in the place of each key, with the epoch in which it was destroyed.

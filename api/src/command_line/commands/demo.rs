@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::serve;
 use crate::{
-    application::{Rapport, whole_file},
+    application::Rapport,
     client::Client,
     command_line::{
         shared::Shared,
@@ -148,7 +148,7 @@ fn read(mark: &Path) -> anyhow::Result<Option<Mark>> {
 }
 
 fn write(path: &Path, mark: &Mark) -> anyhow::Result<()> {
-    Ok(whole_file::write(path, &serde_json::to_vec(mark)?)?)
+    Ok(machine::files::write(path, &serde_json::to_vec(mark)?)?)
 }
 
 /// A token for every role. Secrets are not kept, so every start grants new ones.

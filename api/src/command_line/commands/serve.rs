@@ -14,6 +14,9 @@ use crate::{
     server::Server,
 };
 
+/// The status of a process that was told twice to end and did not wait for what was under way.
+const AT_ONCE: i32 = 130;
+
 /// Serve HTTP until interrupted.
 #[derive(Args)]
 pub(crate) struct Serve {
@@ -43,18 +46,33 @@ pub(super) async fn serve(
     let server = Server::bind(Arc::clone(&rapport), listen).await?;
     let address = server.address()?;
     let ending = CancellationToken::new();
-    let serving = tokio::spawn(server.run(ending.clone()));
+    let mut serving = tokio::spawn(server.run(ending.clone()));
+    let settling = async {
+        settle(&rapport).await;
+        // It serves whether or not anybody reads that it does.
+        let _ = ready(address);
+        std::future::pending::<()>().await;
+    };
     // It may be asked to end while it still reads the log.
     tokio::select! {
-        () = settle(&rapport) => {
-            ready(address)?;
-            interrupted().await?;
+        () = settling => {}
+        served = &mut serving => {
+            served??;
+            return Ok(ExitCode::SUCCESS);
         }
         interrupted = interrupted() => interrupted?,
     }
     ending.cancel();
-    serving.await??;
-    Ok(ExitCode::SUCCESS)
+    tokio::select! {
+        served = serving => {
+            served??;
+            Ok(ExitCode::SUCCESS)
+        }
+        interrupted = interrupted() => {
+            interrupted?;
+            std::process::exit(AT_ONCE);
+        }
+    }
 }
 
 /// Waits until every view has seen the whole log, with a bar.

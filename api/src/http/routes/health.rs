@@ -25,7 +25,7 @@ pub(crate) fn live_operation(_: &mut Types<'_>) -> Operation {
     Operation::new("about", "live", "the process answers").open().answers_text("text/plain", "live")
 }
 
-/// Every view can be asked, and a node of a cluster is near the end of the log.
+/// Every part works, every view can be asked, and a node of a cluster is near the end of the log.
 pub(crate) async fn ready(State(app): State<App>) -> Response {
     let readiness = readiness::now(&app.rapport);
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -34,8 +34,12 @@ pub(crate) async fn ready(State(app): State<App>) -> Response {
 
 /// What the document says of it.
 pub(crate) fn ready_operation(types: &mut Types<'_>) -> Operation {
-    Operation::new("about", "ready", "every view can be asked")
+    Operation::new("about", "ready", "commands are taken and every view can be asked")
         .open()
         .answers::<Readiness>(200, "ready", types)
-        .answers::<Readiness>(503, "views are being built, or the log is not followed", types)
+        .answers::<Readiness>(
+            503,
+            "a part cannot do its work, views are being built, or the log is not followed",
+            types,
+        )
 }

@@ -10,7 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use projections::Phase;
 
 use crate::{
-    application::Caller,
+    application::{Caller, readiness},
     http::{
         app::App,
         counting::recorder,
@@ -32,6 +32,8 @@ pub(crate) async fn metrics(State(app): State<App>, caller: Caller) -> Result<Re
     metrics::gauge!("rapport_append_queue").set(statistics.queued as f64);
     metrics::gauge!("rapport_index_tail").set(statistics.tail as f64);
     metrics::gauge!("rapport_sync_seconds").set(statistics.last_sync_micros as f64 / 1e6);
+    metrics::gauge!("rapport_clock_offset_seconds").set(statistics.clock_offset_micros as f64 / 1e6);
+    metrics::gauge!("rapport_troubles").set(readiness::troubles(&app.rapport).len() as f64);
     let ledger = app.rapport.ledger.state();
     let events = app.rapport.store.size_at(head).await.unwrap_or_default();
     metrics::gauge!("rapport_log_events").set(events as f64);

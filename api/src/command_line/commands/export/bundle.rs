@@ -14,10 +14,7 @@ use projections::{
 use serde_json::json;
 
 use crate::{
-    application::{
-        proofs::{Proofs, ProvenEvent},
-        whole_file,
-    },
+    application::proofs::{Proofs, ProvenEvent},
     client::Client,
     command_line::{
         asking::open,
@@ -63,7 +60,7 @@ pub(super) async fn write(
     bar.finish_and_clear();
     // What cannot be verified is not handed out.
     bundle.verify(&bundle.own_key()?).context("the bundle would prove nothing: run `rapport verify`")?;
-    whole_file::write(file, &serde_json::to_vec(&bundle)?)
+    machine::files::write(file, &serde_json::to_vec(&bundle)?)
         .with_context(|| format!("{} cannot be written", file.display()))?;
     say(&format!(
         "{} events of {about} with their proofs, up to event {size} of the log: {}\n\
