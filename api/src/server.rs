@@ -34,8 +34,10 @@ use crate::{
 
 /// The socket's name in the data folder.
 pub const SOCKET: &str = "rapport.sock";
-/// How many connections may be open.
-const CONNECTIONS_MAX: usize = 4_096;
+/// How many connections may be open, where there are handles for them.
+const CONNECTIONS_MAX: u64 = 4_096;
+/// How many file handles are kept for the log, the views and their readers; with fewer it does not begin.
+const HANDLES_MIN: u64 = 256;
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long requests that are under way may take to end when the server does.
@@ -47,17 +49,32 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// How long accepting rests after it has failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How many connections this process may hold beside all else that it has open. An error says that it may not even have
+/// that open: better before anything is begun than in the middle of it.
+pub fn connections_max() -> anyhow::Result<usize> {
+    let handles = machine::handles::raise_limit();
+    if handles < HANDLES_MIN {
+        bail!(
+            "this process may have {handles} files open and needs {HANDLES_MIN} at least: raise the limit (`ulimit -n`, \
+             LimitNOFILE=)"
+        );
+    }
+    Ok(usize::try_from((handles - HANDLES_MIN / 2).min(CONNECTIONS_MAX))?)
+}
+
 /// A server that accepts connections.
 pub struct Server {
     rapport: Arc<Rapport>,
     tcp: TcpListener,
     socket: UnixListener,
     socket_path: PathBuf,
+    connections_max: usize,
 }
 
 impl Server {
     /// Binds the address and the socket.
     pub async fn bind(rapport: Arc<Rapport>, address: SocketAddr) -> anyhow::Result<Self> {
+        let connections_max = connections_max()?;
         let tcp = TcpListener::bind(address)
             .await
             .with_context(|| format!("cannot listen on {address}: choose another with --listen"))?;
@@ -67,7 +84,7 @@ impl Server {
             fs::remove_file(&socket_path)?;
         }
         let socket = bind_socket(&socket_path)?;
-        Ok(Self { rapport, tcp, socket, socket_path })
+        Ok(Self { rapport, tcp, socket, socket_path, connections_max })
     }
 
     /// The address that is listened on.
@@ -79,7 +96,7 @@ impl Server {
     pub async fn run(self, ending: CancellationToken) -> anyhow::Result<()> {
         let public = http::router(Arc::clone(&self.rapport), Trust::Tokens, ending.clone());
         let local = http::router(Arc::clone(&self.rapport), Trust::Socket, ending.clone());
-        let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let connections = Arc::new(Semaphore::new(self.connections_max));
         let (graceful, aborting, tasks) =
             (GracefulShutdown::new(), CancellationToken::new(), TaskTracker::new());
         let (mut failing, mut failed) = (pin!(has_failed(&self.rapport)), None);

@@ -3,7 +3,10 @@
 
 use domain::{Answer, Append, AppendError, EventStore, KindEvent as _, ReadError, StreamId};
 use futures::{StreamExt as _, stream::FuturesOrdered};
-use quick_cache::{Weighter, sync::Cache};
+use quick_cache::{
+    DefaultHashBuilder, OptionsBuilder, Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
 use uuid::Uuid;
 
 use super::{
@@ -28,6 +31,8 @@ const EVENTS_PER_READ: usize = 1_000;
 const REMEMBERED_STREAMS: usize = 5_000;
 const REMEMBERED_WEIGHT: u64 = 100_000;
 const FIXED_WEIGHT: u64 = 8;
+/// No state weighs more than this, however long its stream is: the state that was used last is always kept.
+const WEIGHT_MAX: u64 = REMEMBERED_WEIGHT / 8;
 
 /// The loop for one kind of thing, with the states that it remembers.
 pub(crate) struct StreamExecution<D: Decider> {
@@ -38,12 +43,29 @@ pub(crate) struct StreamExecution<D: Decider> {
     looking_up: futures::lock::Mutex<()>,
 }
 
+/// A memory of one part: by default there are as many as the machine has cores, each with its share of the budget, and a
+/// long stream fits into none.
+fn one_budget<S: Clone>() -> Cache<Uuid, Loaded<S>, ByEvents> {
+    let options = OptionsBuilder::new()
+        .estimated_items_capacity(REMEMBERED_STREAMS)
+        .weight_capacity(REMEMBERED_WEIGHT)
+        .shards(1)
+        .build();
+    // All that must be said is said.
+    options.map_or_else(
+        |_| Cache::with_weighter(REMEMBERED_STREAMS, REMEMBERED_WEIGHT, ByEvents),
+        |options| {
+            Cache::with_options(options, ByEvents, DefaultHashBuilder::default(), DefaultLifecycle::default())
+        },
+    )
+}
+
 #[derive(Clone)]
 struct ByEvents;
 
 impl<S> Weighter<Uuid, Loaded<S>> for ByEvents {
     fn weight(&self, _: &Uuid, loaded: &Loaded<S>) -> u64 {
-        loaded.revision + FIXED_WEIGHT
+        (loaded.revision + FIXED_WEIGHT).min(WEIGHT_MAX)
     }
 }
 
@@ -59,7 +81,7 @@ enum Settled {
 impl<D: Decider> StreamExecution<D> {
     pub(crate) fn new() -> Self {
         Self {
-            remembered: Cache::with_weighter(REMEMBERED_STREAMS, REMEMBERED_WEIGHT, ByEvents),
+            remembered: one_budget(),
             gates: Gates::default(),
             looking_up: futures::lock::Mutex::default(),
         }
@@ -263,4 +285,24 @@ fn same_body(envelope: &Command, kept: domain::KeyedAnswer) -> Outcome {
 )]
 fn draw() -> Uuid {
     Uuid::now_v7()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_of_a_stream_is_remembered_however_long_the_stream_is() {
+        let remembered = one_budget::<()>();
+        for number in 1..=100 {
+            let id = Uuid::from_u128(number);
+            remembered.insert(id, Loaded { state: (), revision: 1_000_000_000, erasures: 0 });
+            assert!(remembered.get(&id).is_some(), "the state of stream {number}");
+            assert!(
+                remembered.weight() <= REMEMBERED_WEIGHT,
+                "after stream {number}: {}",
+                remembered.weight()
+            );
+        }
+    }
 }

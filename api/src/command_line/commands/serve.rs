@@ -11,7 +11,7 @@ use crate::{
         shared::Shared,
         terminal::{log_bar, say},
     },
-    server::Server,
+    server::{Server, connections_max},
 };
 
 /// The status of a process that was told twice to end and did not wait for what was under way.
@@ -27,6 +27,7 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
+        connections_max()?;
         let rapport = Rapport::open_at(&shared.data, &shared.place()?).await?;
         serve(rapport, self.listen, |address| {
             say(&format!(
