@@ -404,7 +404,9 @@ fn a_restored_backup_brings_nobody_back_and_old_keys_are_useless_after_a_new_epo
     let token = runtime.block_on(async {
         let system = System::open(&data).await;
         tell(&system).await;
-        let token = system.token(Role::Admin).to_owned();
+        let granted =
+            system.ask(Ask::post("/tokens", &json!({ "name": "ann", "role": "admin" }))).await.good();
+        let token = granted.json()["token"].as_str().unwrap().to_owned();
         system.close().await;
         token
     });
@@ -413,7 +415,7 @@ fn a_restored_backup_brings_nobody_back_and_old_keys_are_useless_after_a_new_epo
     printed(&data, &["backup", &path("before"), "--keys", &path("keys-before")]);
     printed(&data, &["backup", &path("backup"), "--keys", &path("keys")]);
     assert!(!at("backup").join("keys.sqlite").exists() && !at("backup").join("installation.secret").exists());
-    let told = printed(&data, &["erase", &format!("contact/{}", ada()), "--ground", "request"]);
+    let told = printed(&data, &["erase", &format!("contact/{}", ada()), "--ground", "request", "--yes"]);
     assert!(told.contains("Nothing is left of them") && told.contains("can still be opened"), "{told}");
     assert_eq!(found(&data, "Ada"), [] as [String; 0]);
     // A log with the erasure and keys from before it: it is carried out again at the first start.
@@ -422,7 +424,7 @@ fn a_restored_backup_brings_nobody_back_and_old_keys_are_useless_after_a_new_epo
     assert_eq!(found(&at("one"), "Ada"), [] as [String; 0]);
     assert!(!found(&at("one"), "Ben").is_empty());
     // A new epoch; the next backup ends the old one in its folder of keys as well.
-    let told = printed(&data, &["erase", &format!("contact/{}", ada()), "--rotate"]);
+    let told = printed(&data, &["erase", &format!("contact/{}", ada()), "--rotate", "--yes"]);
     assert!(told.contains("useless"), "{told}");
     let mut client = Client::connect(served.address, &token).unwrap();
     let card = client.ask(&Ask::get(format!("/views/contacts?id={}", ben()))).unwrap().good().json();
@@ -542,7 +544,7 @@ fn an_import_brings_nobody_back_and_the_money_still_adds_up() {
     import(rows(""));
     let people = view(&["contacts", "name=ada"]);
     let erased = people["rows"][0]["id"].as_str().unwrap().to_owned();
-    printed(&data, &["erase", &format!("contact/{erased}")]);
+    printed(&data, &["erase", &format!("contact/{erased}"), "--yes"]);
     let gifts = view(&["giving"])["totals"].clone();
     // The same file says nothing new, and a new gift of hers is money without a donor.
     let told = import(rows(""));
@@ -570,7 +572,7 @@ fn an_import_brings_nobody_back_and_the_money_still_adds_up() {
     assert_eq!(again["rows"][0]["name"], marker("Ada", "name"));
     assert!(view(&["giving"]).to_string().contains(r#""minor":1750"#));
     // Erased again, they are kept out again.
-    printed(&data, &["erase", &format!("contact/{}", again["rows"][0]["id"].as_str().unwrap())]);
+    printed(&data, &["erase", &format!("contact/{}", again["rows"][0]["id"].as_str().unwrap()), "--yes"]);
     assert!(import(rows("")).contains(": 0 events"));
     assert_eq!(found(&data, "Ada"), [] as [String; 0]);
 }
@@ -617,7 +619,7 @@ fn what_is_held_about_somebody_is_handed_to_them_without_what_is_of_others() {
             .status
             .success()
     );
-    printed(&data, &["erase", &about]);
+    printed(&data, &["erase", &about, "--yes"]);
     let refused = run(&data, &["export", &about, "--subject", &other]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("was erased"), "{refused:?}");
     assert!(!Path::new(&other).exists());
@@ -633,7 +635,11 @@ async fn of_a_merged_person_one_contact_is_erased_and_the_person_stays_one() {
     system.rapport.views.settle(system.head(), |_| ()).await;
     let engagement = system.view("engagement", "").await;
     let certificate = erase(&system, ada()).await;
-    assert_eq!(certificate["complete"], true, "{certificate}");
+    assert_eq!(
+        (&certificate["complete"], &certificate["others"]),
+        (&json!(false), &json!([ben()])),
+        "{certificate}"
+    );
     assert_eq!(found(folder.path(), "Ada"), [] as [String; 0]);
     assert!(!found(folder.path(), "Ben").is_empty());
     assert_eq!(system.view("engagement", "").await, engagement);
@@ -664,4 +670,92 @@ async fn no_circle_is_closed_over_somebody_who_was_erased() {
     assert_eq!(refused.status, 422, "{}", refused.text());
     assert!(refused.text().contains("merged-the-other-way"), "{}", refused.text());
     check(&system).await;
+}
+
+/// Two contacts of one person, the second merged into the first, each with an address; and the token to ask with.
+fn one_person(data: &Path) -> (Served, Client) {
+    let token = printed(data, &["token", "create", "ann", "--role", "admin"]);
+    let served = Served::start(data);
+    let mut client = Client::connect(served.address, token.trim()).unwrap();
+    for (contact, name) in [(ada(), "Alma One"), (ben(), "Alma Two")] {
+        let link =
+            json!({ "link_identity": { "platform": "email", "handle": format!("{contact}@example.org") } });
+        for command in [
+            json!({ "register": { "form": "person", "name": name } }),
+            link,
+            json!({ "tag": { "tag": "board" } }),
+        ] {
+            client.ask(&Ask::command(Kind::Contact, contact, &command)).unwrap().good();
+        }
+    }
+    let consent =
+        json!({ "give_consent": { "purpose": "newsletter", "channel": "email", "basis": "consent" } });
+    client.ask(&Ask::command(Kind::Contact, ada(), &consent)).unwrap().good();
+    let household =
+        json!({ "start_relationship": { "relationship": "partner_of", "to": id(Kind::Contact, 3) } });
+    let other = json!({ "register": { "form": "person", "name": "Bela" } });
+    client.ask(&Ask::command(Kind::Contact, id(Kind::Contact, 3), &other)).unwrap().good();
+    client.ask(&Ask::command(Kind::Contact, ada(), &household)).unwrap().good();
+    client.ask(&Ask::command(Kind::Contact, ben(), &json!({ "merge": { "into": ada() } }))).unwrap().good();
+    (served, client)
+}
+
+/// The card of a contact once everything is seen.
+fn card(client: &mut Client, contact: Uuid) -> Value {
+    let seen = client.ask(&Ask::get("/events?from=0&limit=1000")).unwrap().good().json();
+    let last = seen.as_array().unwrap().last().unwrap()["position"].clone();
+    client.ask(&Ask::get(format!("/views/contacts?id={contact}&after={last}"))).unwrap().good().json()
+}
+
+#[test]
+fn a_person_is_erased_with_every_contact_that_is_merged_and_only_when_somebody_says_yes() {
+    for asked in [ada(), ben()] {
+        let place = tempfile::tempdir().unwrap();
+        let (_served, mut client) = one_person(place.path());
+        let contact = format!("contact/{asked}");
+        let refused = run(place.path(), &["erase", &contact]);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success());
+        for told in
+            ["Alma One", "Alma Two", "the same person", &ada().to_string(), &ben().to_string(), "--yes"]
+        {
+            assert!(said.contains(told), "{told} is not said: {said}");
+        }
+        assert_eq!(card(&mut client, asked)["identities"].as_array().unwrap().len(), 2, "nothing was erased");
+        let told = printed(place.path(), &["erase", &contact, "--yes"]);
+        assert_eq!(told.matches("Nothing is left of them").count(), 2, "{told}");
+        let card = card(&mut client, asked);
+        assert_eq!(card["erased"], true);
+        for nothing in ["identities", "tags", "consents", "relationships"] {
+            assert_eq!(card[nothing], json!([]), "{nothing}");
+        }
+        let tagged = client.ask(&Ask::get("/views/contacts?tag=board")).unwrap().good().json();
+        assert_eq!(tagged["rows"], json!([]));
+        let partner = client.ask(&Ask::get(format!("/views/contacts?id={}", id(Kind::Contact, 3)))).unwrap();
+        assert_eq!(partner.good().json()["relationships"], json!([]));
+    }
+}
+
+#[test]
+fn the_certificate_of_one_contact_names_the_others_of_the_same_person() {
+    let place = tempfile::tempdir().unwrap();
+    let (_served, mut client) = one_person(place.path());
+    let erased = run(place.path(), &["erase", &format!("contact/{}", ada()), "--only", "--yes"]);
+    let said = String::from_utf8_lossy(&erased.stdout).into_owned();
+    assert!(!erased.status.success() && !said.contains("Nothing is left of them"), "{said}");
+    assert!(said.contains(&format!("another contact of the same person, contact/{}", ben())), "{said}");
+    let certificate = client.ask(&Ask::get(format!("/erasures/{}", ada()))).unwrap().good().json();
+    assert_eq!((&certificate["complete"], &certificate["others"]), (&json!(false), &json!([ben()])));
+    let card = card(&mut client, ada());
+    assert_eq!((&card["name"], &card["erased"]), (&json!("Alma Two"), &Value::Null));
+    assert_eq!(card["identities"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn nobody_is_certified_as_forgotten_who_was_never_known() {
+    let place = tempfile::tempdir().unwrap();
+    let (_served, _client) = one_person(place.path());
+    let mistyped = run(place.path(), &["erase", &format!("contact/{}", id(Kind::Contact, 99)), "--yes"]);
+    let said = String::from_utf8_lossy(&mistyped.stderr).into_owned();
+    assert!(!mistyped.status.success() && said.contains("nobody is known as"), "{said}");
 }

@@ -31,6 +31,7 @@ mod real_files;
 mod rebuilt_equals_live;
 mod repair;
 mod row_budgets;
+mod start_up;
 mod store;
 mod story;
 mod structure;

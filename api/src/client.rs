@@ -60,7 +60,8 @@ impl Drop for Inside {
 impl Client {
     /// Finds the way into a folder that there is; a mistyped path should not become a new folder.
     pub async fn open_existing(folder: &Path, name: &str, place: &Place) -> anyhow::Result<Self> {
-        if !folder.join("format.json").exists() {
+        // What is in it, if anything, is for whoever opens it to judge.
+        if folder.read_dir().map_or(true, |mut entries| entries.next().is_none()) {
             bail!(
                 "there is no Rapport in the folder {}: name another with --data, or begin one with `rapport demo`, \
                  `serve`, `import` or `token create`",

@@ -28,7 +28,8 @@ pub struct Known {
     name: Field<String>,
     team: Field<String>,
     region: Field<String>,
-    token: Option<Role>,
+    /// What their token may do, and its hash.
+    token: Option<(Role, Option<String>)>,
     left: bool,
 }
 
@@ -64,6 +65,9 @@ pub enum Command {
     GrantToken {
         /// What the token may do.
         role: Role,
+        /// SHA-256 of the token, hexadecimal.
+        #[serde(default)]
+        sha256: Option<Line>,
     },
     /// Take their token away.
     RevokeToken {},
@@ -167,8 +171,11 @@ impl Known {
             Command::Leave {} if self.token.is_some() => Err(Rejection::HoldsToken),
             Command::Leave {} => Ok(Decision::one(MemberEvent::Left {})),
             Command::GrantToken { .. } if self.left => Err(Rejection::Left),
-            Command::GrantToken { role } => {
-                Ok(Decision::unless(self.token == Some(role), MemberEvent::TokenGranted { role }))
+            Command::GrantToken { role, sha256 } => {
+                let sha256 = sha256.map(Line::into_string);
+                let is_known =
+                    self.token.as_ref().is_some_and(|token| (token.0, &token.1) == (role, &sha256));
+                Ok(Decision::unless(is_known, MemberEvent::TokenGranted { role, sha256 }))
             }
             Command::RevokeToken {} => {
                 Ok(Decision::unless(self.token.is_none(), MemberEvent::TokenRevoked {}))
@@ -203,7 +210,7 @@ impl Known {
             }
             MemberEvent::Renamed { name } => self.name.set(Some(name.clone()), past),
             MemberEvent::Left {} => self.left = true,
-            MemberEvent::TokenGranted { role } => self.token = Some(*role),
+            MemberEvent::TokenGranted { role, sha256 } => self.token = Some((*role, sha256.clone())),
             MemberEvent::TokenRevoked {} => self.token = None,
         }
     }
@@ -259,11 +266,13 @@ mod tests {
     fn nobody_leaves_with_a_token_in_hand() {
         given::<Member>(&[ann()])
             .when("grant_token", json!({"role": "staff"}))
-            .then(&[MemberEvent::TokenGranted { role: Role::Staff }])
+            .then(&[MemberEvent::TokenGranted { role: Role::Staff, sha256: None }])
             .when("grant_token", json!({"role": "staff"}))
             .then_nothing()
             .when("grant_token", json!({"role": "auditor"}))
-            .then(&[MemberEvent::TokenGranted { role: Role::Auditor }])
+            .then(&[MemberEvent::TokenGranted { role: Role::Auditor, sha256: None }])
+            .when("grant_token", json!({"role": "auditor", "sha256": "b5bb"}))
+            .then(&[MemberEvent::TokenGranted { role: Role::Auditor, sha256: Some("b5bb".into()) }])
             .when("leave", json!({}))
             .then_refused("holds-token")
             .when("revoke_token", json!({}))

@@ -45,6 +45,9 @@ pub enum MemberEvent {
     TokenGranted {
         /// What the token may do.
         role: Role,
+        /// SHA-256 of the token, hexadecimal; absent in what was recorded before it was kept here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha256: Option<String>,
     },
     /// Lost their token.
     #[serde(rename = "member.token_revoked")]

@@ -186,7 +186,10 @@ fn check_log(
     let hashed = ledger.hashed_before()?;
     for (count, what) in [(signed, "signed"), (hashed, "hashed when they were recorded")] {
         if held < count {
-            let reason = format!("it holds {held} events, and {count} were {what}; its end has been lost");
+            let reason = format!(
+                "it holds {held} events, and {count} were {what}; its end has been lost: put back the log that belongs here, \
+                 with the -wal that lay beside it, or restore a backup"
+            );
             return Err(LedgerError::AnotherLog(reason));
         }
     }

@@ -33,6 +33,11 @@ pub enum OpenError {
         /// What is wrong.
         reason: String,
     },
+    /// A file of the folder is a link.
+    #[error(
+        "{0} is a link: put what it leads to in its place, so that nobody else can change where it leads"
+    )]
+    Link(PathBuf),
     /// A file is gone that cannot be made again.
     #[error("{0} is missing and cannot be made again: restore it from a backup")]
     Missing(PathBuf),

@@ -10,7 +10,6 @@ use std::{
 };
 
 use api::{Rapport, server::Server};
-use chrono::DateTime;
 use domain::Role;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -117,8 +116,7 @@ pub fn serve(folder: &Path, follows: bool) {
         rapport.views.close();
     }
     let name = format!("figures {}", std::process::id());
-    let granting = rapport.tokens.grant(&name, Role::Admin, DateTime::UNIX_EPOCH);
-    let token = runtime.block_on(granting).unwrap();
+    let token = rapport.tokens.lend(&name, Role::Admin);
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = runtime.block_on(Server::bind(Arc::clone(&rapport), address)).unwrap();
     let address = server.address().unwrap().to_string();

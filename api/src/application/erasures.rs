@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use domain::{ContactId, EventId, Forgotten, Kind, Position, Recorded, Role, StreamId};
-use projections::Left;
+use projections::{
+    AskError, Left, Question,
+    questions::contacts::{Contacts, View},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,6 +28,9 @@ pub struct Certificate {
     pub contact: ContactId,
     /// Whether nothing is left in any file of the data folder.
     pub complete: bool,
+    /// Other contacts of the same person that are not erased.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<ContactId>,
     /// What is still to be done, in sentences.
     pub still_to_do: Vec<String>,
     /// The event of the erasure.
@@ -75,9 +81,16 @@ pub async fn certificate(
     }
     let keys = keys(rapport, contact)?;
     let fields = erasure.event.encode().ok().and_then(|(_, fields)| serde_json::from_str(&fields).ok());
-    let still_to_do = still_to_do(&keys, &left);
+    let others = others(rapport, contact, erasure.position).await?;
+    let mut still_to_do = still_to_do(&keys, &left);
+    still_to_do.extend(others.iter().map(|other| {
+        format!(
+            "another contact of the same person, contact/{other}, is not erased, and still answers for them"
+        )
+    }));
     Ok(Certificate {
         contact,
+        others,
         complete: still_to_do.is_empty(),
         still_to_do,
         event: erasure.id,
@@ -88,6 +101,19 @@ pub async fn certificate(
         keys,
         left,
     })
+}
+
+/// The other contacts of the person of somebody who was erased, as far as they are not.
+async fn others(rapport: &Rapport, contact: ContactId, after: Position) -> Result<Vec<ContactId>, Error> {
+    let query = format!("id={contact}");
+    let question = Question { query, after: Some(after), ..Question::default() };
+    let parts = match rapport.views.view_of::<Contacts>(question).await {
+        Ok(View::Card(card)) => card.parts,
+        Ok(View::Found(_)) | Err(AskError::NotFound) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let others = parts.into_iter().filter(|part| !part.erased && part.contact != contact);
+    Ok(others.map(|part| part.contact).collect())
 }
 
 /// The event that erased a contact.

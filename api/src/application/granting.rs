@@ -7,7 +7,7 @@ use commands::{
 };
 use domain::Role;
 
-use super::{caller::Caller, clock::now, error::Error, rapport::Rapport, tokens::Token};
+use super::{caller::Caller, clock::now, error::Error, rapport::Rapport, token::Token, tokens::Drawn};
 
 /// Who may see, grant and revoke them.
 pub const GRANTERS: &[Role] = &[Role::Admin];
@@ -29,9 +29,11 @@ pub async fn grant(rapport: &Rapport, caller: &Caller, name: &str, role: Role) -
         Err(CommandError::Rejected { .. }) | Ok(()) => {}
         Err(error) => return Err(error.into()),
     }
-    record(rapport, caller, name, Command::GrantToken { role }).await?;
-    match rapport.tokens.grant(name, role, now()).await {
-        Ok(secret) => Ok(secret),
+    let Drawn { secret, hash } = Drawn::new();
+    let sha256 = Some(Line::try_from(hash.as_str()).map_err(Malformed::at("grant_token.sha256"))?);
+    record(rapport, caller, name, Command::GrantToken { role, sha256 }).await?;
+    match rapport.tokens.grant(name, role, &hash, now()).await {
+        Ok(()) => Ok(secret),
         Err(error) => {
             record(rapport, caller, name, Command::RevokeToken {}).await?;
             Err(error.into())

@@ -89,7 +89,7 @@ impl Rapport {
             runtime.clone(),
             ViewOptions { snapshot_every, ..ViewOptions::default() },
         )?;
-        let tokens = Tokens::open(&folder.path().join("tokens.json"), log.clone())?;
+        let tokens = runtime.block_on(Tokens::open(&folder.path().join("tokens.json"), log.clone()))?;
         let rapport =
             Arc::new(Self { folder, store, log, keyring, commands, views, ledger, witness, tokens });
         if rapport.log.node_status().is_some() {

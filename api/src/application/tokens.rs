@@ -8,11 +8,12 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use domain::Role;
-use serde::{Deserialize, Serialize};
+use domain::{EventStore, ReadError, Role};
 use sha2::{Digest as _, Sha256};
 use store::{Document, Log};
 use tokio::sync::watch;
+
+use super::{recorded_tokens, token::Token};
 
 /// How many tokens there may be, living and revoked.
 const LIMIT: usize = 10_000;
@@ -20,23 +21,6 @@ const LIMIT: usize = 10_000;
 const TRIES: usize = 8;
 /// How many bytes all of them may have where several nodes share them: less than one event of a cluster.
 const SHARED_LIMIT: usize = 900 << 10;
-
-/// A token as it is kept.
-#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Token {
-    /// Whose it is: the name under which their events are recorded.
-    pub name: String,
-    /// What it may do.
-    pub role: Role,
-    /// When it was granted.
-    pub granted_at: DateTime<Utc>,
-    /// When it was revoked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revoked_at: Option<DateTime<Utc>>,
-    /// SHA-256 of the token, hexadecimal. A token is 256 random bits, so that a plain hash is enough.
-    hash: String,
-}
 
 /// Why a token was not granted or revoked.
 #[derive(Debug, thiserror::Error)]
@@ -59,9 +43,12 @@ pub enum TokenError {
     /// The file could not be read or written.
     #[error("the tokens cannot be kept: {0}")]
     Io(#[from] io::Error),
-    /// The file is not ours.
-    #[error("the file of the tokens cannot be read: {0}")]
-    Malformed(#[from] serde_json::Error),
+    /// What the log says of them cannot be read.
+    #[error("what the log says of tokens cannot be read: {0}")]
+    Log(#[from] ReadError),
+    /// They cannot be written as JSON.
+    #[error("the tokens cannot be written: {0}")]
+    Unwritable(#[from] serde_json::Error),
 }
 
 /// All tokens, in memory, in a file, and where there are several nodes in a document that they share.
@@ -79,27 +66,35 @@ pub struct Tokens {
 struct Known {
     all: Vec<Token>,
     living: HashMap<[u8; 32], Token>,
+    lent: Vec<Token>,
     /// The version of the document that they were read from.
     revision: u64,
 }
 
 impl Known {
-    fn new(all: Vec<Token>, revision: u64) -> Self {
-        let living = all.iter().filter(|token| token.revoked_at.is_none());
+    fn new(all: Vec<Token>, revision: u64, lent: Vec<Token>) -> Self {
+        let living = all.iter().filter(|token| token.revoked_at.is_none()).chain(&lent);
         let living = living.filter_map(|token| Some((hash_in(&token.hash)?, token.clone()))).collect();
-        Self { all, living, revision }
+        Self { all, living, lent, revision }
     }
 }
 
 impl Tokens {
-    /// Reads the tokens; none where there is no file.
-    pub fn open(file: &Path, log: Arc<dyn Log>) -> Result<Self, TokenError> {
-        let all: Vec<Token> = match fs::read(file) {
-            Ok(bytes) => serde_json::from_slice(&bytes)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error.into()),
+    /// Reads the tokens. Where the file is lost it is written again from the log; what the log does not say is refused.
+    /// Nodes of a cluster have them from the document that they share.
+    pub async fn open(file: &Path, log: Arc<dyn Log>) -> Result<Self, TokenError> {
+        let (kept, is_shared) = (read(file)?, log.document().is_some());
+        let all = match kept {
+            Some(all) if is_shared => all,
+            None if is_shared => Vec::new(),
+            Some(all) => refuse_unrecorded(&*log, all, file).await?,
+            None => {
+                let all = recorded_tokens::all(&*log).await?;
+                machine::files::write(file, serde_json::to_vec_pretty(&all)?)?;
+                all
+            }
         };
-        let (shared, known) = (log.document(), RwLock::new(Known::new(all, 0)));
+        let (shared, known) = (log.document(), RwLock::new(Known::new(all, 0, Vec::new())));
         Ok(Self { file: file.to_owned(), log, shared, known, changing: tokio::sync::Mutex::default() })
     }
 
@@ -120,7 +115,7 @@ impl Tokens {
             Ok(all) => {
                 let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
                 if known.revision < document.revision {
-                    *known = Known::new(all, document.revision);
+                    *known = Known::new(all, document.revision, std::mem::take(&mut known.lent));
                 }
             }
             Err(error) => tracing::error!(%error, "the tokens that another node has written cannot be read"),
@@ -138,18 +133,33 @@ impl Tokens {
         self.known().all.clone()
     }
 
-    /// Grants a token and gives its secret, which is not kept.
-    pub async fn grant(&self, name: &str, role: Role, at: DateTime<Utc>) -> Result<String, TokenError> {
-        let secret = format!("rapport_{}", hex::encode(rand::random::<[u8; 32]>()));
-        let hash = hex::encode(Sha256::digest(&secret));
+    /// Grants a token that was drawn, once it is recorded with its hash.
+    pub(super) async fn grant(
+        &self,
+        name: &str,
+        role: Role,
+        hash: &str,
+        at: DateTime<Utc>,
+    ) -> Result<(), TokenError> {
         self.change(|all| {
             may_be_granted(all, name)?;
-            let name = name.to_owned();
-            all.push(Token { name, role, granted_at: at, revoked_at: None, hash: hash.clone() });
+            let (name, hash) = (name.to_owned(), hash.to_owned());
+            all.push(Token { name, role, granted_at: at, revoked_at: None, hash });
             Ok(())
         })
-        .await?;
-        Ok(secret)
+        .await
+    }
+
+    /// Lets somebody in for as long as this process lives, without a word to anybody else: for tests.
+    #[doc(hidden)]
+    pub fn lend(&self, name: &str, role: Role) -> String {
+        let Drawn { secret, hash } = Drawn::new();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let token =
+            Token { name: name.to_owned(), role, granted_at: DateTime::UNIX_EPOCH, revoked_at: None, hash };
+        known.lent.push(token);
+        *known = Known::new(std::mem::take(&mut known.all), known.revision, std::mem::take(&mut known.lent));
+        secret
     }
 
     /// Whether a token of this name could be granted now.
@@ -197,12 +207,69 @@ impl Tokens {
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
             // Another node may have changed them once more, and this one may have seen that already.
             if known.revision <= revision {
-                *known = Known::new(all, revision);
+                *known = Known::new(all, revision, std::mem::take(&mut known.lent));
             }
             return Ok(());
         }
         Err(TokenError::Shared("others keep changing them; try again".to_owned()))
     }
+}
+
+/// A token that nobody has yet: its secret, which is shown once, and its hash.
+pub(super) struct Drawn {
+    pub(super) secret: String,
+    pub(super) hash: String,
+}
+
+impl Drawn {
+    pub(super) fn new() -> Self {
+        let secret = format!("rapport_{}", hex::encode(rand::random::<[u8; 32]>()));
+        let hash = hex::encode(Sha256::digest(&secret));
+        Self { secret, hash }
+    }
+}
+
+/// The tokens of a file; none where there is no file or what is in it is no list of tokens.
+fn read(file: &Path) -> io::Result<Option<Vec<Token>>> {
+    match fs::read(file) {
+        Ok(bytes) => {
+            let all = serde_json::from_slice(&bytes);
+            if all.is_err() {
+                let file = file.display().to_string();
+                tracing::warn!(
+                    file,
+                    "the file of the tokens holds no list of tokens: it is written again from the log"
+                );
+            }
+            Ok(all.ok())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes out what somebody has put into the file: tokens that the log does not tell of, or that it says are revoked.
+async fn refuse_unrecorded(
+    store: &dyn EventStore,
+    all: Vec<Token>,
+    file: &Path,
+) -> Result<Vec<Token>, TokenError> {
+    let (count, mut kept) = (all.len(), Vec::with_capacity(all.len()));
+    for token in all {
+        if token.revoked_at.is_some() || recorded_tokens::lives(store, &token).await? {
+            kept.push(token);
+        }
+    }
+    if kept.len() < count {
+        let (refused, file_name) = (count - kept.len(), file.display().to_string());
+        tracing::error!(
+            file = file_name,
+            refused,
+            "the file of the tokens holds tokens that were never granted, or revoked since: they let nobody in"
+        );
+        machine::files::write(file, serde_json::to_vec_pretty(&kept)?)?;
+    }
+    Ok(kept)
 }
 
 fn may_be_granted(all: &[Token], name: &str) -> Result<(), TokenError> {

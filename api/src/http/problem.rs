@@ -201,9 +201,11 @@ impl From<TokenError> for Problem {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "token/taken", "A rule says no", detail)
             }
             TokenError::BadName => Self::malformed(detail).at(Some("name".to_owned())),
-            TokenError::TooMany | TokenError::Shared(_) | TokenError::Io(_) | TokenError::Malformed(_) => {
-                Self::unavailable(detail)
-            }
+            TokenError::TooMany
+            | TokenError::Shared(_)
+            | TokenError::Io(_)
+            | TokenError::Log(_)
+            | TokenError::Unwritable(_) => Self::unavailable(detail),
         }
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn tell(told: &mut Told<'_>, event: &MemberEvent) {
             told.say(format_args!("{name} left the staff"));
             told.is_gone("on the staff");
         }
-        MemberEvent::TokenGranted { role } => {
+        MemberEvent::TokenGranted { role, .. } => {
             let name = told.name();
             told.say(format_args!("{name} given a token with the role {role}"));
             told.is("token", role.name());

@@ -40,7 +40,7 @@ pub enum View {
 impl Projection for Contacts {
     const NAME: &'static str = "contacts";
     const QUESTION: &'static str = "Who is it, how can they be reached, and may they be written to?";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Auditor];
     const SHOWS: Shows = Shows::People;
     const PERSONAL_PARAMETERS: &'static [&'static str] = &["name", "email", "platform", "identity"];
@@ -52,7 +52,7 @@ impl Projection for Contacts {
         CREATE TABLE contacts (
             number INTEGER PRIMARY KEY, contact BLOB NOT NULL UNIQUE, form TEXT NOT NULL,
             registered_at INTEGER NOT NULL, named INTEGER NOT NULL, subject BLOB NOT NULL,
-            name PERSONAL TEXT NOT NULL
+            name PERSONAL TEXT NOT NULL, erased INTEGER NOT NULL
         );
         CREATE TABLE details (
             contact BLOB, detail TEXT, subject BLOB NOT NULL, value PERSONAL TEXT NOT NULL,
@@ -148,8 +148,9 @@ impl Projection for Contacts {
             | ContactEvent::Unmerged { .. }
             | ContactEvent::MergeDismissed { .. } => {}
             ContactEvent::Voided {} => forget(tables, contact)?,
-            // What was theirs is emptied by the runtime; that they were there stays.
-            ContactEvent::Erased { .. } | ContactEvent::Readmitted { .. } => {}
+            // What was theirs is emptied by the runtime; that they were there stays, and nothing that places them.
+            ContactEvent::Erased { .. } => erase(tables, contact)?,
+            ContactEvent::Readmitted { .. } => mark_erased(tables, contact, false)?,
         }
         Ok(())
     }
@@ -190,7 +191,7 @@ fn register(
     let name = name.map(|name| tables.reveal(name));
     // The position makes a number that grows, is the same after a rebuild, and is small where it is repeated.
     tables.execute(
-        "INSERT INTO contacts VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce(?7, ''))",
+        "INSERT INTO contacts VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce(?7, ''), 0)",
         params![
             recorded.position.0,
             contact,
@@ -266,6 +267,26 @@ fn withdraw(
          ON CONFLICT DO UPDATE SET withdrawn_at = excluded.withdrawn_at",
         params![recorded.stream.id, word(purpose), word(channel), at],
     )?;
+    Ok(())
+}
+
+/// Takes out what still says something of somebody who is erased. Their consents stay for the sake of the no in them: where
+/// another contact of the same person is written to, it goes on to count.
+fn erase(tables: &Tables, contact: Uuid) -> Result<(), ApplyError> {
+    mark_erased(tables, contact, true)?;
+    for sql in [
+        "DELETE FROM details WHERE contact = ?1",
+        "DELETE FROM identities WHERE contact = ?1",
+        "DELETE FROM tags WHERE contact = ?1",
+        "DELETE FROM relationships WHERE contact = ?1 OR other = ?1",
+    ] {
+        tables.execute(sql, [contact])?;
+    }
+    Ok(())
+}
+
+fn mark_erased(tables: &Tables, contact: Uuid, is_erased: bool) -> Result<(), ApplyError> {
+    tables.execute("UPDATE contacts SET erased = ?2 WHERE contact = ?1", params![contact, is_erased])?;
     Ok(())
 }
 

@@ -1,7 +1,9 @@
 //! The files of the past that are kept, and those that are being folded.
 
 use std::{
-    fs, io,
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -58,7 +60,7 @@ impl PastFiles {
     /// An empty folder: what an earlier run kept is of no use.
     pub(crate) fn open(views: &Path) -> io::Result<Self> {
         let folder = views.join("past");
-        fs::create_dir_all(&folder)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         for entry in fs::read_dir(&folder)? {
             fs::remove_file(entry?.path())?;
         }

@@ -2,7 +2,9 @@
 //! the beginning.
 
 use std::{
-    fs, io,
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, atomic::Ordering},
 };
@@ -52,7 +54,7 @@ pub(crate) fn take_when_due(shared: &Arc<Shared>, served: &Arc<Served>, before: 
 
 fn take(shared: &Shared, served: &Served, generation: &Generation, due: Position) -> Result<(), FileError> {
     let (folder, view) = (folder(&shared.folder), &served.view);
-    fs::create_dir_all(&folder)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
     let half = folder.join(format!("{}{due}.half", prefix(view)));
     let erasures = served.erasures.load(Ordering::Acquire);
     generation.copy_to(&half, &shared.until_stopped())?;

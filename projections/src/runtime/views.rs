@@ -1,7 +1,8 @@
 //! All views of one log: opened, followed, asked, rebuilt, closed.
 
 use std::{
-    fs,
+    fs::DirBuilder,
+    os::unix::fs::DirBuilderExt as _,
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -73,7 +74,7 @@ impl Views {
         runtime: Handle,
         options: ViewOptions,
     ) -> Result<Self, FileError> {
-        fs::create_dir_all(folder)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let past = PastFiles::open(folder)?;
         let views = catalogue.0.into_iter().map(|view| Arc::new(Served::new(view))).collect();
         let stopping = Arc::new(AtomicBool::new(false));

@@ -5,8 +5,8 @@
 
 use std::{
     ffi::OsStr,
-    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -85,6 +85,7 @@ impl DataFolder {
         format: &Format,
         remove_on_drop: bool,
     ) -> Result<Self, OpenError> {
+        guard(path)?;
         let secret = read_secret(&path.join(SECRET_FILE))?;
         let (path, has_ledger) = (path.to_owned(), format.has_ledger());
         let Format { log: log_id, keeps, .. } = *format;
@@ -173,17 +174,51 @@ impl Drop for Held {
 
 /// Refuses a folder that holds something but was not made by this program, before anything is put into it.
 pub(crate) fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
-    let mut has_others = false;
+    let (mut has_others, mut has_a_log) = (false, false);
     for entry in fs::read_dir(path).map_err(OpenError::io(path))? {
         let entry = entry.map_err(OpenError::io(path))?;
         let name = entry.file_name();
         if name == FORMAT_FILE {
             return Ok(());
         }
+        has_a_log |= name == LOG_FILE;
         // The secrets of all nodes are put into the folder of a new one before it is begun.
         has_others |= name != LOCK_FILE && !is_secret(&name) && !was_cut_off(&name);
     }
-    if has_others { Err(OpenError::Foreign(path.to_owned())) } else { Ok(()) }
+    match (has_others, has_a_log) {
+        (_, true) => Err(OpenError::Missing(path.join(FORMAT_FILE))),
+        (true, false) => Err(OpenError::Foreign(path.to_owned())),
+        (false, false) => Ok(()),
+    }
+}
+
+/// Refuses links, which would lead the log or its keys to somewhere else, and takes the rights of others away from whatever
+/// lies in a data folder.
+fn guard(folder: &Path) -> Result<(), OpenError> {
+    restrict(folder, 0o700)?;
+    for entry in fs::read_dir(folder).map_err(OpenError::io(folder))? {
+        let entry = entry.map_err(OpenError::io(folder))?;
+        let (path, kind) = (entry.path(), entry.file_type().map_err(OpenError::io(folder))?);
+        if kind.is_symlink() {
+            return Err(OpenError::Link(path));
+        }
+        if kind.is_dir() {
+            guard(&path)?;
+        } else if kind.is_file() {
+            restrict(&path, 0o600)?;
+        }
+    }
+    Ok(())
+}
+
+fn restrict(path: &Path, mode: u32) -> Result<(), OpenError> {
+    let found = fs::symlink_metadata(path).map_err(OpenError::io(path))?.permissions().mode() & 0o777;
+    if found & 0o077 != 0 {
+        fs::set_permissions(path, Permissions::from_mode(mode)).map_err(OpenError::io(path))?;
+        let path = path.display().to_string();
+        tracing::warn!(path, "others had rights to it: they are taken away");
+    }
+    Ok(())
 }
 
 fn is_secret(name: &OsStr) -> bool {

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    application::{Caller, granting, tokens::Token},
+    application::{Caller, granting, token::Token},
     http::{
         app::App,
         operation::{Operation, Types, text},

@@ -28,6 +28,9 @@ pub struct Card {
     /// What they are called: the name of the first contact of theirs that has one. Absent where none was ever
     /// given, empty where it was forgotten.
     pub name: Option<String>,
+    /// Whether all that was known of them was forgotten on purpose.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
     /// When the first of their contacts was registered.
     pub registered_at: DateTime<Utc>,
     /// Of every detail the value of the first contact that has one; all of them stand with the `parts`.
@@ -53,6 +56,9 @@ pub struct Part {
     pub merged_into: Option<ContactId>,
     pub form: ContactForm,
     pub name: Option<String>,
+    /// Whether what was known of this contact was forgotten on purpose.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
     pub registered_at: DateTime<Utc>,
     pub details: BTreeMap<Detail, String>,
     pub tags: Vec<String>,
@@ -103,15 +109,17 @@ pub(super) fn card(tables: &Tables, contact: Uuid) -> Result<Option<Card>, ViewE
     let parts = parts(tables, contact)?;
     let Some(face) = parts.first() else { return Ok(None) };
     let ids: Vec<Uuid> = parts.iter().map(|part| part.contact.0).collect();
+    let erased = parts.iter().all(|part| part.erased);
     let mut card = Card {
         id: ContactId(tables.person_of(contact)?),
         form: face.form,
         name: face.name.clone(),
+        erased,
         registered_at: parts.iter().map(|part| part.registered_at).min().unwrap_or(face.registered_at),
         details: BTreeMap::new(),
         identities: Vec::new(),
         tags: Vec::new(),
-        consents: consents::of(tables, &ids)?,
+        consents: if erased { Vec::new() } else { consents::of(tables, &ids)? },
         relationships: Vec::new(),
         parts: Vec::new(),
     };
@@ -136,7 +144,8 @@ pub(super) fn card(tables: &Tables, contact: Uuid) -> Result<Option<Card>, ViewE
 fn parts(tables: &Tables, contact: Uuid) -> Result<Vec<Part>, ViewError> {
     let mut parts = Vec::new();
     for contact in tables.parts_of(contact)? {
-        let sql = "SELECT form, named, name, registered_at, (SELECT other FROM merges WHERE contact = ?1)
+        let sql =
+            "SELECT form, named, name, registered_at, (SELECT other FROM merges WHERE contact = ?1), erased
              FROM contacts WHERE contact = ?1";
         let part = tables.row(sql, [contact], |row| {
             Ok(Part {
@@ -144,6 +153,7 @@ fn parts(tables: &Tables, contact: Uuid) -> Result<Vec<Part>, ViewError> {
                 merged_into: row.get::<_, Option<_>>(4)?.map(ContactId),
                 form: read_word(row, 0)?,
                 name: given(row, 1, 2)?,
+                erased: row.get(5)?,
                 registered_at: moment(row, 3)?,
                 details: BTreeMap::new(),
                 tags: Vec::new(),
@@ -157,7 +167,9 @@ fn parts(tables: &Tables, contact: Uuid) -> Result<Vec<Part>, ViewError> {
         let details = tables.rows(sql, [part.contact.0], |row| Ok((read_word(row, 0)?, row.get(1)?)))?;
         part.details = details.into_iter().collect();
         part.tags = tags(tables, part.contact.0)?;
-        part.consents = consents::of(tables, &[part.contact.0])?;
+        if !part.erased {
+            part.consents = consents::of(tables, &[part.contact.0])?;
+        }
     }
     parts.sort_by_key(|part| face_rank(part.name.as_deref()));
     Ok(parts)
@@ -181,6 +193,17 @@ pub(super) fn face_name(tables: &Tables, parts: &[Uuid]) -> rusqlite::Result<Opt
     }
     names.sort_by_key(|name| face_rank(name.as_deref()));
     Ok(names.into_iter().next().flatten())
+}
+
+/// Whether all contacts of a person are erased.
+pub(super) fn are_erased(tables: &Tables, parts: &[Uuid]) -> rusqlite::Result<bool> {
+    for contact in parts {
+        let sql = "SELECT 1 FROM contacts WHERE contact = ?1 AND NOT erased";
+        if tables.row(sql, [contact], |_| Ok(()))?.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The handles that hold now, the one linked first in front.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    card::{face_name, identities, tags},
+    card::{are_erased, face_name, identities, tags},
     query::Query,
 };
 use crate::kit::{
@@ -32,6 +32,9 @@ pub struct FoundRow {
     form: ContactForm,
     /// Absent where none was ever given, empty where it was forgotten.
     name: Option<String>,
+    /// Whether all that was known of them was forgotten on purpose.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    erased: bool,
     /// Every address, the one linked first in front.
     emails: Vec<String>,
     tags: Vec<String>,
@@ -70,7 +73,7 @@ pub(super) fn find(
     values.push(Value::Integer(page.after::<i64>()?.unwrap_or_default()));
     values.push(Value::Integer(i64::try_from(page.fetch()).unwrap_or(i64::MAX)));
     let sql = format!(
-        "SELECT c.number, c.contact, c.form, c.named, c.name FROM contacts AS c WHERE {} ORDER BY c.number LIMIT ?",
+        "SELECT c.number, c.contact, c.form, c.named, c.name, c.erased FROM contacts AS c WHERE {} ORDER BY c.number LIMIT ?",
         wanted.join(" AND ")
     );
     let mut rows = tables.rows(&sql, params_from_iter(values), |row| {
@@ -79,6 +82,7 @@ pub(super) fn find(
             id: ContactId(row.get(1)?),
             form: read_word(row, 2)?,
             name: given(row, 3, 4)?,
+            erased: row.get(5)?,
             emails: Vec::new(),
             tags: Vec::new(),
             parts: Vec::new(),
@@ -108,6 +112,7 @@ fn complete(tables: &Tables, row: &mut FoundRow) -> Result<(), ViewError> {
     if let [person, _, ..] = parts.as_slice() {
         row.id = ContactId(*person);
         row.name = face_name(tables, &parts)?;
+        row.erased = are_erased(tables, &parts)?;
         row.tags.sort_unstable();
         row.tags.dedup();
         row.parts = parts.into_iter().map(ContactId).collect();
