@@ -39,5 +39,6 @@ mod tables;
 mod threads;
 mod tidiness;
 mod unmerged_equals_never_merged;
+mod verdicts;
 #[cfg(not(feature = "kurrentdb"))]
 mod without_clusters;

@@ -81,7 +81,7 @@ pub async fn certificate(
     }
     let keys = keys(rapport, contact)?;
     let fields = erasure.event.encode().ok().and_then(|(_, fields)| serde_json::from_str(&fields).ok());
-    let others = others(rapport, contact, erasure.position).await?;
+    let others = others(rapport, contact).await?;
     let mut still_to_do = still_to_do(&keys, &left);
     still_to_do.extend(others.iter().map(|other| {
         format!(
@@ -104,7 +104,9 @@ pub async fn certificate(
 }
 
 /// The other contacts of the person of somebody who was erased, as far as they are not.
-async fn others(rapport: &Rapport, contact: ContactId, after: Position) -> Result<Vec<ContactId>, Error> {
+async fn others(rapport: &Rapport, contact: ContactId) -> Result<Vec<ContactId>, Error> {
+    // They may have been erased a moment after this one.
+    let after = rapport.store.head();
     let query = format!("id={contact}");
     let question = Question { query, after: Some(after), ..Question::default() };
     let parts = match rapport.views.view_of::<Contacts>(question).await {

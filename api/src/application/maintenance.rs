@@ -87,7 +87,9 @@ pub async fn check(
 ) -> Result<Report, Error> {
     let head = rapport.views.head();
     let rows = rapport.views.check(views, move |_: &str, position| tell(position, head)).await?;
-    let sound = rows.iter().all(|view| view.differences.is_empty() && view.stopped.is_none());
+    let sound = rows
+        .iter()
+        .all(|view| view.differences.is_empty() && view.stopped.is_none() && view.unknown.is_none());
     Ok(Report { sound, rows })
 }
 

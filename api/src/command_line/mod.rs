@@ -14,6 +14,7 @@ mod long_work;
 mod rendering;
 mod shared;
 mod terminal;
+mod verdict;
 
 /// An event-sourced Social CRM: every interaction is an immutable event, everything else is computed from them.
 #[derive(Parser)]

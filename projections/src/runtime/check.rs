@@ -41,6 +41,30 @@ pub struct Checked {
     pub differences: Vec<Difference>,
     /// Why it could not be compared to the end.
     pub stopped: Option<String>,
+    /// Why it cannot be told how it stands: a disk that is full, say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
+}
+
+impl Checked {
+    fn nothing_compared(view: String, position: Position) -> Self {
+        Self { view, position, rows: 0, differences: Vec::new(), stopped: None, unknown: None }
+    }
+
+    /// What comes of a file that cannot be used: one that is damaged is not as the log says, and of any other nothing is
+    /// known. The views after it are checked all the same.
+    fn of_file(view: &str, error: &FileError) -> Self {
+        let mut checked = Self::nothing_compared(view.to_owned(), Position::START);
+        if error.is_damaged() {
+            let (table, row) = ("every".to_owned(), "every".to_owned());
+            let what =
+                format!("the file of the view is damaged: `rapport rebuild {view}` makes it anew ({error})");
+            checked.differences.push(Difference { table, row, what });
+        } else {
+            checked.unknown = Some(error.to_string());
+        }
+        checked
+    }
 }
 
 /// A row that is not as the log says.
@@ -70,7 +94,10 @@ impl Views {
             let chosen = |served: &&Arc<Served>| {
                 names.is_empty() || names.iter().any(|name| name == served.view.description.name)
             };
-            let check = |served: &Arc<Served>| check_undisturbed(&shared, served, &progress);
+            let check = |served: &Arc<Served>| match check_undisturbed(&shared, served, &progress) {
+                Err(AskError::File(error)) => Ok(Checked::of_file(served.view.description.name, &error)),
+                checked => checked,
+            };
             shared.views.iter().filter(chosen).map(check).collect()
         };
         tokio::task::spawn_blocking(check)
@@ -118,13 +145,7 @@ fn check(
             Phase::Stopped { at, reason } => format!("it cannot be built: position {at}: {reason}"),
             Phase::Building | Phase::Following => "it is being built".to_owned(),
         };
-        return Ok(Checked {
-            view,
-            position: Position::START,
-            rows: 0,
-            differences: Vec::new(),
-            stopped: Some(stopped),
-        });
+        return Ok(Checked { stopped: Some(stopped), ..Checked::nothing_compared(view, Position::START) });
     };
     let (live, anew) =
         (shared.folder.join(format!("{view}.check")), shared.folder.join(format!("{view}.anew")));
@@ -160,11 +181,11 @@ fn compare_with_log(
         if let Applied::StoppedAt(at, reason) = file.apply(&page.events, page.through.min(target), None)? {
             // What was folded up to here cannot be told apart from the half of a page; nothing is compared.
             let stopped = Some(format!("position {at}: {reason}"));
-            return Ok(Checked { view, position: target, rows: 0, differences: Vec::new(), stopped });
+            return Ok(Checked { stopped, ..Checked::nothing_compared(view, target) });
         }
         progress(&view, file.progress.position);
     }
-    let mut checked = Checked { view, position: target, rows: 0, differences: Vec::new(), stopped };
+    let mut checked = Checked { stopped, ..Checked::nothing_compared(view, target) };
     file.tables.write_tallies().map_err(FileError::from)?;
     deadline.watch(&mut live).map_err(FileError::from)?;
     let compare_all = |anew: &Tables| -> rusqlite::Result<()> {

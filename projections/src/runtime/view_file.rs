@@ -59,6 +59,15 @@ pub enum FileError {
     Io(#[from] io::Error),
 }
 
+impl FileError {
+    /// Whether the file is damaged, or no database at all.
+    pub fn is_damaged(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        let Self::Sqlite(error) = self else { return false };
+        matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+    }
+}
+
 /// How far a file has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Progress {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use domain::{BadEvent, Position, Stored};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use uuid::Uuid;
 
 use crate::{
@@ -25,6 +25,13 @@ const ROWS_PER_READ: i64 = 50_000;
 /// A log that is only read.
 pub struct StoredLog {
     connection: Connection,
+    /// Where the log could not be read in its place: the folder of a copy, which goes with this.
+    _copy: Option<tempfile::TempDir>,
+}
+
+/// Whether reading failed because something beside the log would have to be written.
+fn cannot_be_written_beside(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
 }
 
 impl StoredLog {
@@ -39,20 +46,44 @@ impl StoredLog {
             }
             return Err(OpenError::Missing(path));
         }
+        match Self::connect(&path) {
+            Err(OpenError::Database { source, .. }) if cannot_be_written_beside(&source) => {
+                Self::open_copy(&path)
+            }
+            opened => opened,
+        }
+    }
+
+    /// On a medium that cannot be written the log cannot be read beside what was recorded last: a copy of both can.
+    fn open_copy(path: &Path) -> Result<Self, OpenError> {
+        let place = tempfile::tempdir().map_err(OpenError::io(std::env::temp_dir()))?;
+        for suffix in ["", "-wal"] {
+            let mut from = path.as_os_str().to_owned();
+            from.push(suffix);
+            let to = place.path().join(format!("log.sqlite{suffix}"));
+            if Path::new(&from).is_file() {
+                std::fs::copy(&from, to).map_err(OpenError::io(path))?;
+            }
+        }
+        let Self { connection, .. } = Self::connect(&place.path().join("log.sqlite"))?;
+        Ok(Self { connection, _copy: Some(place) })
+    }
+
+    fn connect(path: &Path) -> Result<Self, OpenError> {
         let connect = || {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let connection = Connection::open_with_flags(&path, flags)?;
+            let connection = Connection::open_with_flags(path, flags)?;
             connection.busy_timeout(std::time::Duration::from_secs(5))?;
             connection.pragma_update(None, "mmap_size", 1_i64 << 33)?;
             keep_plans(&connection)?;
             Ok((LogFile::has_its_own_tables(&connection)?, connection))
         };
-        let (is_whole, connection) = connect().map_err(OpenError::database(&path))?;
+        let (is_whole, connection) = connect().map_err(OpenError::database(path))?;
         if !is_whole {
             let reason = "its tables are not those of a log, so nothing in it is proven".to_owned();
-            return Err(OpenError::Unreadable { file: path, reason });
+            return Err(OpenError::Unreadable { file: path.to_owned(), reason });
         }
-        Ok(Self { connection })
+        Ok(Self { connection, _copy: None })
     }
 
     /// The id that the log was given when it was made; none where there is not exactly one.

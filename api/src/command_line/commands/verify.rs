@@ -15,12 +15,14 @@ use store::{Place, Side};
 use crate::command_line::{
     shared::Shared,
     terminal::{log_bar, say},
+    verdict::Verdict,
 };
 
 /// How often the bar moves, in events.
 const TOLD_EVERY: u64 = 4_096;
 
-/// Prove that the log is what was recorded, or that a bundle is; exit status 1 where it is not.
+/// Prove that the log is what was recorded, or that a bundle is. Exit status 0 where it is, 1 where it is not, 2 where that
+/// cannot be told: nothing is signed yet, or something cannot be read.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Verify {
@@ -46,6 +48,11 @@ Examples:
 
 impl Verify {
     pub(crate) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
+        let verdict = self.verify(shared).await;
+        Ok(verdict.unwrap_or_else(|error| Verdict::of(&error)).exit())
+    }
+
+    async fn verify(&self, shared: &Shared) -> anyhow::Result<Verdict> {
         let key = self.key.as_deref().map(read_key).transpose()?;
         match &self.bundle {
             Some(file) if self.checkpoint.is_empty() => self.bundle(file, key),
@@ -54,7 +61,7 @@ impl Verify {
         }
     }
 
-    async fn log(&self, shared: &Shared, key: Option<Verifier>) -> anyhow::Result<ExitCode> {
+    async fn log(&self, shared: &Shared, key: Option<Verifier>) -> anyhow::Result<Verdict> {
         let mut outside = Vec::new();
         for file in &self.checkpoint {
             let note =
@@ -74,7 +81,7 @@ impl Verify {
                 return self.tell(
                     &serde_json::json!({ "fault": fault }),
                     || format!("NOT PROVEN: {fault}\n"),
-                    false,
+                    Verdict::Altered,
                 );
             }
         };
@@ -88,7 +95,9 @@ impl Verify {
         }
         let origin = log.log_id().map(|id| format!("rapport/{id}"));
         if origin.as_deref() != Some(verification.origin()) {
-            bail!("NOT PROVEN: the log is not the one that the ledger signs, {}", verification.origin());
+            let fault = format!("the log is not the one that the ledger signs, {}", verification.origin());
+            let answer = serde_json::json!({ "fault": fault });
+            return self.tell(&answer, || format!("NOT PROVEN: {fault}\n"), Verdict::Altered);
         }
         let bar = log_bar("verifying");
         bar.set_length(log.length().unwrap_or_default());
@@ -105,11 +114,19 @@ impl Verify {
         let report = verification.end();
         let seconds = begun.elapsed().as_secs_f64();
         // Where nothing is signed nothing is proven, whatever may be the reason.
-        let sound = report.fault.is_none() && (report.covered > 0 || report.events == 0);
-        self.tell(&serde_json::to_value(&report)?, || in_words(&report, seconds, !outside.is_empty()), sound)
+        let verdict = match report.fault {
+            None if report.covered == 0 && report.events > 0 => Verdict::CannotBeTold,
+            None => Verdict::Sound,
+            Some(_) => Verdict::Altered,
+        };
+        self.tell(
+            &serde_json::to_value(&report)?,
+            || in_words(&report, seconds, !outside.is_empty()),
+            verdict,
+        )
     }
 
-    fn bundle(&self, file: &PathBuf, key: Option<Verifier>) -> anyhow::Result<ExitCode> {
+    fn bundle(&self, file: &PathBuf, key: Option<Verifier>) -> anyhow::Result<Verdict> {
         let read = || format!("{} cannot be read", file.display());
         if fs::metadata(file).with_context(read)?.len() > BUNDLE_LIMIT {
             bail!("{} is larger than any bundle", file.display());
@@ -124,7 +141,7 @@ impl Verify {
             Ok(proven) => proven,
             Err(error) => {
                 let answer = serde_json::json!({ "fault": error.to_string() });
-                return self.tell(&answer, || format!("NOT PROVEN: {error}\n"), false);
+                return self.tell(&answer, || format!("NOT PROVEN: {error}\n"), Verdict::Altered);
             }
         };
         let words = || {
@@ -154,18 +171,18 @@ impl Verify {
                     the whole log for that), that what was recorded was true, and the sentences and readable texts \
                     beside the events: sealed values were opened by Rapport when the bundle was made.\n"
         };
-        self.tell(&serde_json::to_value(&proven)?, words, true)
+        self.tell(&serde_json::to_value(&proven)?, words, Verdict::Sound)
     }
 
     fn tell(
         &self,
         answer: &serde_json::Value,
         words: impl FnOnce() -> String,
-        sound: bool,
-    ) -> anyhow::Result<ExitCode> {
+        verdict: Verdict,
+    ) -> anyhow::Result<Verdict> {
         let text = if self.json { format!("{}\n", serde_json::to_string_pretty(answer)?) } else { words() };
         say(&text)?;
-        Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(verdict)
     }
 }
 
