@@ -106,7 +106,12 @@ impl Shared {
         if !name.starts_with(&prefix) || !path.is_file() {
             return None;
         }
-        let file = ViewFile::open(&path, &served.view, Arc::clone(&self.keyring)).ok()?;
+        let opened = ViewFile::open(&path, &served.view, Arc::clone(&self.keyring));
+        let named = |error: &FileError| {
+            let view = served.view.description.name;
+            tracing::warn!(view, %error, "the file of the view cannot be used; building it anew");
+        };
+        let file = opened.inspect_err(named).ok()?;
         if !self.is_of_this_log(&file) {
             tracing::warn!(
                 view = served.view.description.name,
