@@ -192,3 +192,38 @@ fn another_epoch_key_and_lost_keys_are_refused() {
     assert_eq!(start(&folder, &token).as_deref(), Ok("40 true"));
     assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600, "rights are tightened");
 }
+
+#[test]
+fn a_second_backup_that_breaks_off_leaves_the_first_and_one_that_was_whole_is_put_in_its_place() {
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    let token = lived(&at("data"));
+    let (backup, keys) = (at("backup"), at("keys"));
+    let back_up = || {
+        let arguments = ["backup", backup.to_str().unwrap(), "--keys", keys.to_str().unwrap()];
+        printed(&at("data"), &arguments);
+    };
+    let restored = |to: &str| {
+        let arguments = ["restore", backup.to_str().unwrap(), "--keys", keys.to_str().unwrap()];
+        printed(&at(to), &arguments);
+        start(&at(to), &token)
+    };
+    back_up();
+    // Broken off in the middle: no label says that it is whole.
+    fs::create_dir(backup.join("next")).unwrap();
+    fs::write(backup.join("next/log.sqlite"), "half").unwrap();
+    assert_eq!(restored("one").as_deref(), Ok("40 true"));
+    let served = Served::start(&at("data"));
+    gifts(&mut Client::connect(served.address, &token).unwrap(), 40..50);
+    served.kill();
+    back_up();
+    assert!(!backup.join("next").exists() && !keys.join("next").exists());
+    // Broken off while it was put in the place of the first one.
+    let next = backup.join("next");
+    fs::create_dir(&next).unwrap();
+    for name in ["log.sqlite", "ledger", "backup.json"] {
+        fs::rename(backup.join(name), next.join(name)).unwrap();
+    }
+    assert_eq!(restored("two").as_deref(), Ok("50 true"));
+    assert!(!next.exists());
+}

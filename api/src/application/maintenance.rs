@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use domain::{Position, Role};
+use ledger::verification::Verification;
 use projections::Checked;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -114,5 +115,21 @@ pub fn back_up(
     keys: Option<&Path>,
     mut tell: impl FnMut(u64, u64) + Send,
 ) -> Result<Copied, Error> {
-    rapport.log.back_up(to, keys, &mut tell).map_err(Error::unavailable)
+    let copied = rapport.log.back_up(to, keys, &mut tell).map_err(Error::unavailable)?;
+    prove(to)?;
+    Ok(copied)
+}
+
+/// Holds the log of a backup against the ledger beside it, before anybody is told that it is done.
+fn prove(backup: &Path) -> Result<(), Error> {
+    let ledger = backup.join("ledger");
+    if !ledger.is_dir() {
+        return Ok(());
+    }
+    let fault = |fault: String| Error::Unavailable(format!("the backup is not what was recorded: {fault}"));
+    let mut verification =
+        Verification::begin(&ledger, None, &[]).map_err(|found| fault(found.to_string()))?;
+    let log = store::StoredLog::open(backup).map_err(Error::unavailable)?;
+    log.each(|event| verification.event(event));
+    verification.end().fault.map_or(Ok(()), |found| Err(fault(found.to_string())))
 }

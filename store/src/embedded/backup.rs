@@ -39,6 +39,8 @@ const BESIDE_KEYS: &[&str] = &[SECRET_FILE, LEDGER_KEY_FILE];
 /// What says that a folder is a backup, or the keys of one; written last.
 const BACKUP_FILE: &str = "backup.json";
 const KEYS_BACKUP_FILE: &str = "keys.json";
+/// Where in its folder a later copy is made, before it takes the place of the earlier one.
+const NEXT: &str = "next";
 /// How many pages are copied between two words about how far it is.
 const PAGES: i32 = 2_048;
 
@@ -68,15 +70,17 @@ pub(crate) fn back_up(
     }
     // Whoever opens the folder has made a ledger in it before anything else.
     let format = if data.join("ledger").is_dir() { WITH_LEDGER } else { WITH_LEDGER - 1 };
+    let next = begin_beside(to)?;
     for folder in FOLDERS.iter().filter(|folder| data.join(folder).is_dir()) {
-        copy_folder(&data.join(folder), &to.join(folder))?;
+        copy_folder(&data.join(folder), &next.join(folder))?;
     }
-    copy_those_there(BESIDE_LOG, data, to)?;
+    copy_those_there(BESIDE_LOG, data, &next)?;
     let log_file = log.folder().log_file();
-    let copy = to.join(name_of(&log_file));
+    let copy = next.join(name_of(&log_file));
     copy_database(&log_file, &copy, progress)?;
     let position = head(&copy)?;
-    label(&to.join(BACKUP_FILE), &Label { format, log: log_id, position })?;
+    label(&next.join(BACKUP_FILE), &Label { format, log: log_id, position })?;
+    settle(to, BACKUP_FILE)?;
     // The keys come after the log: there is one for every event of the copy.
     let keys_position = keys.map(|keys| back_up_keys(log, keys)).transpose()?;
     Ok(Copied { position: Position(position), keys_position, new_ledger: false })
@@ -86,17 +90,19 @@ fn back_up_keys(log: &dyn Log, to: &Path) -> Result<Position, BackupError> {
     let (data, log_id) = (log.folder().path(), log.folder().log_id());
     let position = log.head();
     let keys_file = log.folder().keys_file();
+    let next = begin_beside(to)?;
     // No epoch begins or ends while they are copied.
     let epochs = log.keys().while_no_epoch_ends(|epochs| -> Result<Vec<u32>, BackupError> {
         for epoch in &epochs {
             let file = epoch_key_file(data, *epoch);
-            copy_file(&file, &to.join(name_of(&file)))?;
+            copy_file(&file, &next.join(name_of(&file)))?;
         }
-        copy_database(&keys_file, &to.join(name_of(&keys_file)), &mut |_, _| ())?;
+        copy_database(&keys_file, &next.join(name_of(&keys_file)), &mut |_, _| ())?;
         Ok(epochs)
     })?;
-    copy_those_there(BESIDE_KEYS, data, to)?;
-    label(&to.join(KEYS_BACKUP_FILE), &Label { format: EMBEDDED, log: log_id, position: position.0 })?;
+    copy_those_there(BESIDE_KEYS, data, &next)?;
+    label(&next.join(KEYS_BACKUP_FILE), &Label { format: EMBEDDED, log: log_id, position: position.0 })?;
+    settle(to, KEYS_BACKUP_FILE)?;
     if let Some(oldest) = epochs.first() {
         epochs::destroy_before(to, *oldest)?;
     }
@@ -112,6 +118,10 @@ pub fn restore(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Copied, BackupError> {
     apart(&[Some(to), Some(from), keys])?;
+    settle(from, BACKUP_FILE)?;
+    if let Some(keys) = keys {
+        settle(keys, KEYS_BACKUP_FILE)?;
+    }
     let backup = read_label(from, BACKUP_FILE, "a backup")?;
     let label_of_keys =
         keys.map(|keys| read_label(keys, KEYS_BACKUP_FILE, "a backup of keys")).transpose()?;
@@ -173,6 +183,43 @@ fn real(folder: &Path) -> PathBuf {
         Some((parent, real)) => absolute.strip_prefix(parent).map_or(real.clone(), |rest| real.join(rest)),
         None => absolute,
     }
+}
+
+/// Where a copy is made that is to take the place of an earlier one: empty. What was cut off there is begun anew.
+fn begin_beside(to: &Path) -> Result<PathBuf, OpenError> {
+    let next = to.join(NEXT);
+    if next.is_dir() {
+        fs::remove_dir_all(&next).map_err(OpenError::io(&next))?;
+    }
+    make_folder(&next)?;
+    Ok(next)
+}
+
+/// Puts a copy that is whole, which its label says, in the place of the earlier one. Cut off in the midst, it is gone on with
+/// the next time; until its label is there the earlier copy is the one that counts.
+fn settle(to: &Path, label: &str) -> Result<(), OpenError> {
+    let next = to.join(NEXT);
+    if !exists(&next.join(label))? {
+        return Ok(());
+    }
+    let put = || -> io::Result<()> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&next)? {
+            names.push(entry?.file_name());
+        }
+        // The label goes last: as long as it lies there, something may still be to be put in its place.
+        names.sort_by_key(|name| name == label);
+        for name in names {
+            let place = to.join(&name);
+            if place.is_dir() {
+                fs::remove_dir_all(&place)?;
+            }
+            fs::rename(next.join(&name), &place)?;
+        }
+        fs::remove_dir(&next)?;
+        File::open(to)?.sync_all()
+    };
+    put().map_err(OpenError::io(to))
 }
 
 /// Makes the folder, or takes one that an earlier copy of the same log was put into.

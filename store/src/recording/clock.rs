@@ -85,7 +85,7 @@ impl ClockWatch {
         if !self.is_accepted && last_recorded.saturating_sub(now) > OFFSET_MAX {
             return Err(format!(
                 "the clock says {}, but the last event was recorded at {}: set the clock right; if it is right and the \
-                 event was recorded by a wrong one, start with --accept-clock, and new events are dated like that one",
+                 event was recorded by a wrong one, serve with --accept-clock, and new events are dated like that one",
                 said(now),
                 said(last_recorded)
             ));

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 
 use clap::Args;
+use store::Options;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -23,12 +24,17 @@ pub(crate) struct Serve {
     /// The address to listen on. Put a proxy with TLS in front before you listen on more than this machine.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4700", env = "RAPPORT_LISTEN")]
     listen: SocketAddr,
+    /// Record although the clock is behind what was recorded last, because that was recorded by a wrong clock: new events
+    /// are dated like it.
+    #[arg(long)]
+    accept_clock: bool,
 }
 
 impl Serve {
     pub(crate) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
         connections_max()?;
-        let rapport = Rapport::open_at(&shared.data, &shared.place()?).await?;
+        let options = Options { accept_clock: self.accept_clock, ..Options::default() };
+        let rapport = Rapport::open_with(&shared.data, &shared.place()?, options).await?;
         serve(rapport, self.listen, |address| {
             say(&format!(
                 "Rapport listens on http://{address} (API: http://{address}/docs). Stop it with Ctrl-C.\n"
