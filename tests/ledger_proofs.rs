@@ -11,7 +11,7 @@ use tlog_tiles::{
 };
 use tokio::runtime::Handle;
 
-use crate::harness::{Ask, Reply, Served, System, id, printed, run, send};
+use crate::harness::{Ask, Client, Reply, Served, System, id, printed, run, send};
 
 /// The height of the tiles, in levels.
 const HEIGHT: u8 = 8;
@@ -274,4 +274,45 @@ async fn a_log_from_before_there_were_ledgers_gets_one_and_no_log_gets_a_second(
     assert!(!refused.status.success() && errors.contains("ledger-signing.key is missing"), "{errors}");
     // Without the secret nothing more can be signed, but what was signed is still proven.
     assert!(printed(&folder, &["verify"]).starts_with("PROVEN: the first 30 events"));
+}
+
+#[test]
+fn a_bundle_of_somebody_who_is_merged_proves_all_that_concerns_the_person() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("data");
+    let token = printed(&data, &["token", "create", "ann", "--role", "admin"]);
+    let served = Served::start(&data);
+    let mut client = Client::connect(served.address, token.trim()).unwrap();
+    let contacts: Vec<_> = (1..=3).map(|number| id(Kind::Contact, number)).collect();
+    for (contact, name) in contacts.iter().zip(["Alma One", "Alma Two", "Alma Three"]) {
+        let register = json!({ "register": { "form": "person", "name": name } });
+        client.ask(&Ask::command(Kind::Contact, *contact, &register)).unwrap().good();
+        let gift = json!({ "receive": { "amount": { "minor": 100, "currency": "EUR" }, "donor": contact } });
+        client.ask(&Ask::command(Kind::Gift, *contact, &gift)).unwrap().good();
+    }
+    for (contact, into) in [(contacts[1], contacts[0]), (contacts[2], contacts[1])] {
+        let merge = json!({ "merge": { "into": into } });
+        client.ask(&Ask::command(Kind::Contact, contact, &merge)).unwrap().good();
+    }
+    for contact in &contacts {
+        let bundle = place.path().join(format!("{contact}.bundle"));
+        let bundle = bundle.to_str().unwrap();
+        printed(&data, &["export", &format!("contact/{contact}"), "--bundle", bundle, "--purpose", "audit"]);
+        let proven = printed(&data, &["verify", bundle]);
+        assert!(proven.starts_with("PROVEN: each of the 8 events"), "{proven}");
+        let others = contacts.iter().filter(|other| **other != *contact);
+        for other in others {
+            assert!(proven.contains(&format!("contact-{other}")), "{proven}");
+        }
+        // An event of somebody else does not become theirs.
+        let text = std::fs::read_to_string(bundle).unwrap();
+        let stranger = text.replacen(
+            &format!("\"about\":\"contact-{contact}\""),
+            "\"about\":\"contact-00000000-0000-0001-0000-000000000009\"",
+            1,
+        );
+        std::fs::write(bundle, stranger).unwrap();
+        let refused = run(&data, &["verify", bundle]);
+        assert_eq!(refused.status.code(), Some(1));
+    }
 }

@@ -1,10 +1,13 @@
 //! Bundles: some events with the proof of each, for somebody who has neither the log nor this program's word, but
 //! only the public key.
 
+use std::collections::BTreeSet;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
-use domain::{Position, Stored, StreamId};
+use domain::{Kind, Position, Stored, StreamId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     checkpoint::Checkpoint,
@@ -97,6 +100,9 @@ pub struct Meaning {
 pub struct Proven {
     /// Whom or what it is about.
     pub about: StreamId,
+    /// The other contacts of the same person, by the merges that the bundle itself proves.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<StreamId>,
     /// How many events are proven.
     pub events: usize,
     /// How many events the log held when the checkpoint was signed.
@@ -185,12 +191,22 @@ impl StoredEvent {
         }))
     }
 
-    fn concerns(&self, about: StreamId) -> bool {
-        let is_subject = |subjects: Vec<u8>| {
-            about.kind == domain::Kind::Contact
-                && subjects.as_chunks::<16>().0.iter().any(|id| id == about.id.as_bytes())
-        };
-        self.stream == about.to_string() || self.subjects().is_some_and(is_subject)
+    /// Whether it happened to one of these things, or concerns one of these contacts.
+    fn concerns(&self, about: &BTreeSet<StreamId>) -> bool {
+        let is_among = |id: &[u8; 16]| about.contains(&StreamId::new(Kind::Contact, Uuid::from_bytes(*id)));
+        let is_subject = |subjects: Vec<u8>| subjects.as_chunks::<16>().0.iter().any(is_among);
+        let happened_to = self.stream.parse::<StreamId>().is_ok_and(|stream| about.contains(&stream));
+        happened_to || self.subjects().is_some_and(is_subject)
+    }
+
+    /// The two contacts that it says are one person, where it says so.
+    fn merges(&self) -> Option<[StreamId; 2]> {
+        if self.tag != "contact.merged" {
+            return None;
+        }
+        let data: serde_json::Value = serde_json::from_str(&self.data).ok()?;
+        let into = data["into"].as_str()?.parse().ok()?;
+        Some([self.stream.parse().ok()?, StreamId::new(Kind::Contact, into)])
     }
 }
 
@@ -232,12 +248,31 @@ impl Bundle {
         Ok(self.key.parse()?)
     }
 
+    /// Whom or what it is about, with every contact that was merged with that one, over others as well, by an event of the
+    /// bundle: what is not proven is not followed, since then nothing is.
+    fn person(&self) -> BTreeSet<StreamId> {
+        let merges: Vec<_> = self.events.iter().filter_map(|event| event.stored.merges()).collect();
+        let mut person = BTreeSet::from([self.about]);
+        loop {
+            let before = person.len();
+            for pair in &merges {
+                if pair.iter().any(|contact| person.contains(contact)) {
+                    person.extend(pair);
+                }
+            }
+            if person.len() == before {
+                return person;
+            }
+        }
+    }
+
     /// Verifies every event with a public key and nothing else.
     pub fn verify(&self, key: &Verifier) -> Result<Proven, BundleError> {
         let checkpoint = Checkpoint::open(&self.checkpoint, key)?;
         if self.events.is_empty() {
             return Err(BundleError::Empty);
         }
+        let person = self.person();
         let mut hasher = LeafHasher::default();
         let mut last = 0;
         let mut streams = std::collections::BTreeMap::<&str, Vec<u64>>::new();
@@ -247,7 +282,7 @@ impl Bundle {
                 return Err(BundleError::OutOfOrder { number });
             }
             last = number;
-            if !event.stored.concerns(self.about) {
+            if !event.stored.concerns(&person) {
                 return Err(BundleError::Unconcerned { number, about: self.about });
             }
             if !event.is_proven(&checkpoint, &mut hasher) {
@@ -260,6 +295,7 @@ impl Bundle {
         let streams_with_gaps: Vec<_> = with_gaps.map(|(stream, _)| (*stream).to_owned()).collect();
         Ok(Proven {
             about: self.about,
+            merged: person.into_iter().filter(|part| *part != self.about).collect(),
             events: self.events.len(),
             size: checkpoint.size,
             origin: checkpoint.origin,

@@ -162,6 +162,14 @@ impl Verify {
                     proven.streams_with_gaps.join(", ")
                 )
             };
+            if !proven.merged.is_empty() {
+                let merged: Vec<_> = proven.merged.iter().map(ToString::to_string).collect();
+                text += &format!(
+                    "By merges that it proves as well, these contacts were the same person as {}: {}.\n",
+                    proven.about,
+                    merged.join(", ")
+                );
+            }
             text += &format!("Signed by the key {}\n", proven.key);
             if own {
                 text += "That key comes from the bundle itself: compare it with one that you got elsewhere, or give it \
