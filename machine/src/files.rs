@@ -2,8 +2,9 @@
 //! file of the product in one piece writes it here, so that no secret stands open for want of an option.
 
 use std::{
+    fs,
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, lchown},
     path::Path,
 };
 
@@ -23,6 +24,31 @@ pub fn write(path: &Path, bytes: impl AsRef<[u8]>) -> io::Result<()> {
     begun.commit()
 }
 
+/// Gives everything in a folder to the owner of the folder, where the system administrator works in somebody else's: what is
+/// left there as the administrator's could not be read by whoever serves. Does nothing for anybody else, who could not.
+/// Errors are those of the file system.
+pub fn give_to_owner(folder: &Path) -> io::Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let owner = fs::symlink_metadata(folder)?;
+    give(folder, (owner.uid(), owner.gid()))
+}
+
+fn give(folder: &Path, (owner, group): (u32, u32)) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let (path, found) = (entry.path(), entry.metadata()?);
+        if (found.uid(), found.gid()) != (owner, group) {
+            lchown(&path, Some(owner), Some(group))?;
+        }
+        if found.is_dir() {
+            give(&path, (owner, group))?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether so many bytes can be written in a folder and reach the disk; they are gone again afterwards. Errors are those of
 /// the file system, a full disk among them.
 pub fn has_room(folder: &Path, bytes: usize) -> io::Result<()> {
@@ -33,7 +59,7 @@ pub fn has_room(folder: &Path, bytes: usize) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt as _};
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
@@ -54,6 +80,20 @@ mod tests {
             assert!(!is_open_to_others || fs::read(&found).unwrap() == b"left", "{}", found.display());
         }
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), left.len(), "nothing else is left");
+    }
+
+    #[test]
+    fn what_the_administrator_leaves_in_somebody_elses_folder_is_given_to_them() {
+        let place = tempfile::tempdir().unwrap();
+        fs::create_dir(place.path().join("views")).unwrap();
+        fs::write(place.path().join("views/giving"), "").unwrap();
+        let theirs = fs::metadata(place.path()).unwrap().uid();
+        give_to_owner(place.path()).unwrap();
+        // Only the administrator may give a folder away.
+        if theirs == 0 && lchown(place.path(), Some(65_534), Some(65_534)).is_ok() {
+            give_to_owner(place.path()).unwrap();
+            assert_eq!(fs::metadata(place.path().join("views/giving")).unwrap().uid(), 65_534);
+        }
     }
 
     #[test]

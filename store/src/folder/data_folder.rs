@@ -11,6 +11,7 @@ use std::{
     sync::Arc,
 };
 
+use machine::files::give_to_owner;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -86,6 +87,7 @@ impl DataFolder {
         remove_on_drop: bool,
     ) -> Result<Self, OpenError> {
         guard(path)?;
+        give_to_owner(path).map_err(OpenError::io(path))?;
         let secret = read_secret(&path.join(SECRET_FILE))?;
         let (path, has_ledger) = (path.to_owned(), format.has_ledger());
         let Format { log: log_id, keeps, .. } = *format;
@@ -162,6 +164,10 @@ impl DataFolder {
 
 impl Drop for Held {
     fn drop(&mut self) {
+        // Everything that this process has made is there now, and nobody else may come in yet.
+        if let Err(error) = give_to_owner(&self.path) {
+            tracing::warn!(%error, "files of this process could not be given to the owner of the data folder");
+        }
         // Closing the file is not enough where a child process is being started at this moment: until it
         // becomes another program it has a copy of the open file, and with it of the lock.
         let _ = self.lock.unlock();
