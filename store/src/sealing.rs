@@ -2,6 +2,7 @@
 //! sealed and opened.
 
 pub(crate) mod cipher;
+mod epoch_checks;
 pub(crate) mod epochs;
 pub(crate) mod key_error;
 pub(crate) mod key_file;

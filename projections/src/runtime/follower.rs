@@ -88,6 +88,11 @@ fn lowest(share: &[Followed]) -> Option<Position> {
 fn step(shared: &Arc<Shared>, share: &mut [Followed]) -> bool {
     let Some(from) = lowest(share) else { return false };
     if from >= shared.store.head() {
+        // Where nothing more is recorded, nothing else would say that it has passed.
+        share
+            .iter()
+            .filter(|followed| !followed.stopped)
+            .for_each(|followed| followed.served.note_trouble(None));
         return false;
     }
     let wanted = share.iter().fold(KindSet::NONE, |all, followed| all.union(followed.served.view.read));
@@ -250,7 +255,7 @@ impl Followed {
             tracing::error!(%error, "the snapshots of a view that stood still cannot be removed");
         }
         if let Err(error) = self.served.serve(&file, &shared.folder) {
-            self.served.note_trouble(Some(format!("what was rebuilt could not be taken over: {error}")));
+            tracing::error!(view = self.served.view.description.name, %error, "a rebuilt view could not be taken over");
             self.served.status.send_modify(|status| status.rebuilding = None);
             return;
         }

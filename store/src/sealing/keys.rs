@@ -35,6 +35,7 @@ use crate::{
     options::Options,
     sealing::{
         cipher::{KeyName, cipher, decrypt, encrypt},
+        epoch_checks,
         epochs::{self, Epochs},
         key_error::KeyError,
         key_file::{SCHEMA, WHOLE_OWNER, connect, empty_write_ahead_log, mark_destroyed},
@@ -42,8 +43,6 @@ use crate::{
     sqlite::{from_stored, to_stored},
 };
 
-/// Under which name the check of an epoch is sealed: no contact has this key.
-const CHECK: KeyName = (ContactId(Uuid::max()), Uuid::max());
 /// How many unwrapped keys are kept in memory.
 const CACHED: usize = 100_000;
 
@@ -142,7 +141,7 @@ impl Keys {
             .query_row("SELECT oldest, current FROM epochs", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .map_err(OpenError::database(&file))?;
         let epochs = Epochs::open(folder, oldest, current)?;
-        check_epochs(&durable, folder, &epochs)?;
+        epoch_checks::refuse_others(&durable, folder, &epochs)?;
         // Where a rotation was cut off at its very end.
         epochs::destroy_before(folder, oldest)?;
         let lookup = Lookup { stored: connect()?, pending: HashMap::new(), epochs };
@@ -296,7 +295,7 @@ impl Keys {
         let mut lookup = self.looking_up();
         let Lookup { pending, epochs, .. } = &mut *lookup;
         epochs.begin(epoch).map_err(Box::new)?;
-        note_check(&connection, epochs, epoch)?;
+        epoch_checks::note(&connection, epochs, epoch)?;
         for (name, waiting) in pending {
             (waiting.wrapped, waiting.epoch) = (epochs.wrap(*name, waiting.key.as_slice())?, epoch);
         }
@@ -371,54 +370,6 @@ impl Keyring for Keys {
         };
         decrypt(&cipher(&secret), name, &BASE64_STANDARD_NO_PAD.decode(sealed).ok()?)
     }
-}
-
-/// Refuses the key of an epoch that is another one than that which has wrapped the keys: with it, names could not be read,
-/// and what is new would be sealed for nobody who has the right one.
-fn check_epochs(durable: &Connection, folder: &Path, epochs: &Epochs) -> Result<(), OpenError> {
-    let file = folder.join(KEYS_FILE);
-    let failed = |error: rusqlite::Error| OpenError::database(&file)(error);
-    for epoch in epochs.living() {
-        let sql = "SELECT sealed FROM epoch_checks WHERE epoch = ?1";
-        let check: Option<Vec<u8>> =
-            durable.query_row(sql, [epoch], |row| row.get(0)).optional().map_err(failed)?;
-        // Files from before there were checks have keys that tell as well.
-        let sql = "SELECT owner, key, wrapped FROM keys WHERE epoch = ?1 AND wrapped IS NOT NULL LIMIT 1";
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-        let wrapped: Option<([u8; 16], [u8; 16], Vec<u8>)> = if check.is_some() {
-            None
-        } else {
-            durable.query_row(sql, [epoch], read).optional().map_err(failed)?
-        };
-        let is_right = match (&check, wrapped) {
-            (Some(sealed), _) => epochs.unwrap(epoch, CHECK, sealed).is_some(),
-            (None, Some((owner, key, wrapped))) => {
-                let name = (ContactId(Uuid::from_bytes(owner)), Uuid::from_bytes(key));
-                epochs.unwrap(epoch, name, &wrapped).is_some()
-            }
-            (None, None) => true,
-        };
-        if !is_right {
-            return Err(OpenError::Unreadable {
-                file: epoch_key_file(folder, epoch),
-                reason:
-                    "it is not the key that the keys of this log are wrapped with: put the right one back"
-                        .to_owned(),
-            });
-        }
-        if check.is_none() {
-            note_check(durable, epochs, epoch)
-                .map_err(|error| OpenError::Keys { path: file.clone(), reason: error.to_string() })?;
-        }
-    }
-    Ok(())
-}
-
-/// Keeps what only the right key of an epoch opens.
-fn note_check(durable: &Connection, epochs: &Epochs, epoch: u32) -> Result<(), KeyError> {
-    let sealed = epochs.wrap_with(epoch, CHECK, b"rapport")?;
-    durable.execute("INSERT OR REPLACE INTO epoch_checks VALUES (?1, ?2)", params![epoch, sealed])?;
-    Ok(())
 }
 
 fn draw() -> SharedKey {
