@@ -282,6 +282,11 @@ const DISCLOSURE: &[Row] = &[("record", SYSTEM, |n| {
 const SETTING: &[Row] = &[
     ("choose_zone", ADMIN, |n| json!({ "zone": word(&["America/New_York", "Europe/Rome"], n) })),
     ("choose_fiscal_year", ADMIN, |n| json!({ "first_month": 1 + n % 12 })),
+    (
+        "accept_loss",
+        SYSTEM,
+        |n| json!({ "lost": ["ledger"], "held": n, "known": n + 1, "because": "the disk broke" }),
+    ),
 ];
 
 /// The kinds of which the demo has nothing to tell.

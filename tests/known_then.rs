@@ -1,13 +1,15 @@
 //! What was known at a moment is answered from a kept snapshot and is what was answered then.
 
-use std::{fs, sync::Arc};
+use std::{fs, path::PathBuf, sync::Arc};
 
 use commands::{BatchLine, Command, Commands, Sender};
-use domain::{Actor, EventStore, Role};
+use domain::{Actor, EventStore, Kind, KindSet, Position, Role};
 use intake::{Campus, Demo};
 use projections::{AskError, KnownAt, Question, ViewError, ViewOptions, Views};
+use rusqlite::Connection;
 use store::{EmbeddedStore, Log as _};
 use tokio::runtime::Handle;
+use uuid::Uuid;
 
 /// A small number, so that a small log has several snapshots.
 const SNAPSHOT_EVERY: u64 = 150;
@@ -31,6 +33,12 @@ async fn answer(views: &Views, view: &str, known_at: Option<KnownAt>) -> Option<
         Err(AskError::View(ViewError::Query { .. })) => None,
         Err(error) => panic!("{view}: {error}"),
     }
+}
+
+/// Somebody of whom something is in every snapshot.
+async fn erased_contact(store: &EmbeddedStore) -> Uuid {
+    let page = store.read_all(Position::START, 100, KindSet::of(&[Kind::Contact])).await.unwrap();
+    page.events.into_iter().flatten().next().unwrap().stream.id
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +70,23 @@ async fn what_was_known_then_is_answered_as_it_was_then_from_snapshots_too() {
     for (view, size, then) in answers {
         assert_eq!(answer(&views, view, Some(KnownAt::Size(size))).await, then, "{view} at {size}");
     }
-    assert!(fs::read_dir(folder.path().join("snapshots")).unwrap().count() > 0);
+    let kept = || fs::read_dir(folder.path().join("snapshots")).unwrap().map(|entry| entry.unwrap().path());
+    assert!(kept().count() > 0);
+    // A check holds them against the log too, also after somebody was erased in them.
+    let contact = erased_contact(&store).await;
+    let erase = format!(r#"{{"kind":"contact","id":"{contact}","erase":{{"ground":"request"}}}}"#);
+    send(&commands, vec![erase]).await;
+    views.settle(store.head(), |_| {}).await;
+    let checked = views.check(&[], |_, _| ()).await.unwrap();
+    let differences: Vec<_> = checked.iter().filter(|view| !view.differences.is_empty()).collect();
+    assert!(differences.is_empty(), "{differences:#?}");
+    let of_giving = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("giving");
+    let altered = Connection::open(kept().find(of_giving).unwrap()).unwrap();
+    assert!(altered.execute("UPDATE gifts SET minor = minor + 1", []).unwrap() > 0);
+    drop(altered);
+    let checked = views.check(&["giving".to_owned()], |_, _| ()).await.unwrap();
+    let named = checked[0].differences.iter().any(|found| found.table.contains("snapshot at position"));
+    assert!(named, "{checked:#?}");
     let views = tokio::task::spawn_blocking(move || views.close());
     views.await.unwrap();
 }

@@ -13,7 +13,7 @@ use domain::{
 use futures::{StreamExt as _, stream};
 use ledger::{Keeper, Ledger, note::Signer};
 use rusqlite::Connection;
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::{DataFolder, EmbeddedStore, Options};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -435,4 +435,19 @@ fn a_log_with_other_tables_proves_nothing_and_is_not_served() {
     let folder = with_sql("UPDATE log SET id = zeroblob(16)");
     let output = run(folder.path(), &["verify"]);
     assert!(!output.status.success());
+}
+
+#[test]
+fn a_revision_that_was_recorded_twice_is_named_although_it_was_signed_like_that() {
+    // As a program would that had lost its place.
+    let folder = with_sql(&format!(
+        "INSERT INTO events SELECT {EVENTS} + 1, stream, revision, randomblob(16), tag, occurred_at, effective_at, recorded_at, \
+         actor, subjects, metadata, data FROM events WHERE position = {EVENTS} - 5"
+    ));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let (store, keeper) = open(folder.path(), runtime.handle());
+    assert_eq!(runtime.block_on(keeper.sign()).unwrap().unwrap().checkpoint.size, EVENTS + 1);
+    drop((keeper, store));
+    let fault = found(&folder, "sequence", EVENTS + 1);
+    assert_eq!((&fault["fault"]["revision"], &fault["fault"]["expected"]), (&json!(100), &json!(101)));
 }

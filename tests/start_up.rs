@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::harness::{Ask, Client, Served, id, printed, program};
 
 /// A folder with gifts and a named contact in it, its server ended by a kill, and the token of an administrator.
-fn lived(folder: &Path) -> String {
+pub(crate) fn lived(folder: &Path) -> String {
     let token = printed(folder, &["token", "create", "ann", "--role", "admin"]).trim().to_owned();
     let served = Served::start(folder);
     let mut client = Client::connect(served.address, &token).unwrap();
@@ -35,7 +35,7 @@ fn gifts(client: &mut Client, numbers: std::ops::Range<u64>) {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     DirBuilder::new().recursive(true).mode(0o700).create(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -104,7 +104,7 @@ impl Fate {
 }
 
 /// What a start came to: everything that was recorded is answered, or it is refused with a reason.
-fn start(folder: &Path, token: &str) -> Result<String, String> {
+pub(crate) fn start(folder: &Path, token: &str) -> Result<String, String> {
     let output = program(folder, &["view", "giving", "--json"]).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!errors.contains("panicked"), "{errors}");

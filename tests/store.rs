@@ -134,20 +134,6 @@ async fn the_index_of_another_log_is_not_believed() {
     assert_eq!(everything(&open(place.path())).await, before);
 }
 
-#[tokio::test]
-async fn an_index_that_is_ahead_of_the_log_is_not_believed() {
-    let place = tempfile::tempdir().unwrap();
-    let store = open_with(place.path(), small_batches());
-    fill(&store).await;
-    drop(store);
-    let log = rusqlite::Connection::open(place.path().join("log.sqlite")).unwrap();
-    log.execute("DELETE FROM events WHERE position > 30", []).unwrap();
-    drop(log);
-    let store = open_with(place.path(), small_batches());
-    assert_eq!(stream_of(&store, fund(1)).await.len(), 3);
-    store.append(append(fund(1), 3, [renamed("on")])).await.unwrap();
-}
-
 #[test]
 fn a_folder_that_cannot_be_used_says_what_to_do() {
     let told = |place: &Path| {
@@ -161,7 +147,7 @@ fn a_folder_that_cannot_be_used_says_what_to_do() {
     fs::write(place.path().join("format.json"), r#"{"format":4,"log":17}"#).unwrap();
     insta::assert_snapshot!(told(place.path()), @"the data folder DIR has format 4, and this program knows formats up to 3: use the newer program that wrote it");
     fs::write(place.path().join("format.json"), "{").unwrap();
-    insta::assert_snapshot!(told(place.path()), @"DIR/format.json cannot be understood (EOF while parsing an object at line 1 column 1): restore the data folder from a backup");
+    insta::assert_snapshot!(told(place.path()), @"DIR/format.json cannot be understood (EOF while parsing an object at line 1 column 1): put it back, or restore the data folder from a backup; where no backup has it, `rapport restore --what-is-left` goes on without it");
     let foreign = tempfile::tempdir().unwrap();
     fs::write(foreign.path().join("thesis.txt"), "").unwrap();
     insta::assert_snapshot!(told(foreign.path()), @"DIR is not empty and not a data folder of Rapport: name an empty folder or a new one");

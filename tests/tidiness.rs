@@ -89,7 +89,7 @@ const ROOMS: &[(&str, &str)] = &[
     (
         "store",
         "lib > place, copying > kurrent, without_clusters > embedded > log, whole_log, copy_error \
-         > backup_outcome, cluster, recording > sealing > folder > sqlite, options, open_error, troubles",
+         > backup_outcome, cluster, recording > sealing > folder > read_only > sqlite, options, open_error, troubles",
     ),
     ("projections", "lib > journey > questions, runtime > meaning > kit"),
     ("ledger", ""),

@@ -8,6 +8,7 @@ use std::{
 };
 
 use domain::Kind;
+use rusqlite::Connection;
 use serde_json::json;
 
 use crate::harness::{Ask, Client, Served, id, printed, run};
@@ -67,7 +68,8 @@ fn a_damaged_view_is_named_and_the_others_are_checked_all_the_same() {
     let said = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert_eq!(checked.status.code(), Some(1), "{said} {}", String::from_utf8_lossy(&checked.stderr));
     let of_others = said.lines().filter(|line| line.contains("as the log says")).count();
-    assert_eq!(of_others, projections::descriptions().len() - 1, "{said}");
+    // The keys and the kept answers are held against the log as well.
+    assert_eq!(of_others, projections::descriptions().len() - 1 + 2, "{said}");
     assert!(said.lines().any(|line| line.starts_with("giving: ")), "{said}");
     printed(folder.path(), &["rebuild", "giving"]);
     printed(folder.path(), &["check"]);
@@ -89,4 +91,63 @@ fn a_log_whose_end_was_lost_is_not_served_and_not_proven() {
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && said.contains("its end has been lost"), "{said}");
     assert!(!folder.path().join("log.sqlite-wal").exists() || said.contains("rapport verify"), "{said}");
+}
+
+#[test]
+fn an_answer_that_is_kept_for_a_repeated_command_is_held_against_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = printed(folder.path(), &["token", "create", "ann", "--role", "admin"]);
+    let mut served = Served::start(folder.path());
+    let mut client = Client::connect(served.address, token.trim()).unwrap();
+    for number in 0..3 {
+        let gift = json!({ "receive": { "amount": { "minor": 100, "currency": "EUR" } } });
+        let ask = Ask::command(Kind::Gift, id(Kind::Gift, number), &gift).key(&format!("key {number}"));
+        client.ask(&ask).unwrap().good();
+    }
+    served.terminate();
+    served.ended_within(crate::harness::TEST_TIMEOUT).unwrap();
+    assert!(printed(folder.path(), &["check", "giving"]).starts_with("giving: as the log says"));
+    let log = Connection::open(folder.path().join("log.sqlite")).unwrap();
+    let changed = log.execute(
+        "UPDATE answers SET answer = replace(answer, '\"position\":5', '\"position\":4') WHERE number = 3",
+        [],
+    );
+    assert_eq!(changed.unwrap(), 1);
+    let answers: String =
+        log.query_row("SELECT answer FROM answers WHERE number = 3", [], |row| row.get(0)).unwrap();
+    drop(log);
+    let checked = run(folder.path(), &["check"]);
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert_eq!(checked.status.code(), Some(1), "{said} {answers}");
+    assert!(said.contains("answers: table answers, row number=3: the event at position"), "{said}");
+}
+
+#[test]
+fn a_checkpoint_that_is_taken_away_from_the_middle_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = printed(folder.path(), &["token", "create", "ann", "--role", "admin"]);
+    let mut served = Served::start(folder.path());
+    let mut client = Client::connect(served.address, token.trim()).unwrap();
+    let mut sizes = Vec::new();
+    for number in 0..3 {
+        let gift = json!({ "receive": { "amount": { "minor": 100, "currency": "EUR" } } });
+        client.ask(&Ask::command(Kind::Gift, id(Kind::Gift, number), &gift)).unwrap().good();
+        let note = client.ask(&Ask::post("/admin/checkpoint", &json!({}))).unwrap().good().text();
+        sizes.push(note.lines().nth(1).unwrap().to_owned());
+    }
+    served.terminate();
+    served.ended_within(crate::harness::TEST_TIMEOUT).unwrap();
+    assert!(printed(folder.path(), &["verify"]).starts_with("PROVEN"));
+    let file = folder.path().join("ledger/checkpoints");
+    let text = fs::read_to_string(&file).unwrap();
+    // A record ends with an empty line, and so does the text of its note.
+    let notes: Vec<&str> = text.split("\n\n").collect();
+    let records = notes.chunks(2).map(|record| record.join("\n\n") + "\n\n");
+    let without = records.filter(|record| record.lines().nth(1) != Some(&sizes[1]) && record.len() > 2);
+    fs::write(&file, without.collect::<String>()).unwrap();
+    assert!(fs::read_to_string(&file).unwrap().len() < text.len());
+    let verified = run(folder.path(), &["verify"]);
+    let said = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert_eq!(verified.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("the checkpoint over {} events", sizes[1])), "{said}");
 }

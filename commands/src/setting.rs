@@ -36,6 +36,17 @@ pub enum Command {
         #[schemars(range(min = 1, max = 12))]
         first_month: u8,
     },
+    /// Go on with what is left of a data folder.
+    AcceptLoss {
+        /// What was lost or disagreed, as names of files of the data folder.
+        lost: Vec<Line<60>>,
+        /// How many events the log holds.
+        held: u64,
+        /// How many it was known to have held.
+        known: u64,
+        /// Why; nobody is named in it, since it stays for ever.
+        because: Line,
+    },
 }
 
 /// Why a setting is refused.
@@ -64,6 +75,9 @@ impl Decider for Setting {
 
     const WRITERS: &'static [Role] = &[Role::Admin];
 
+    // Only `rapport restore` knows what was lost.
+    const EXCEPTIONS: &'static [(&'static str, &'static [Role])] = &[("accept_loss", &[])];
+
     fn decide(
         state: &State,
         command: Command,
@@ -88,6 +102,11 @@ impl Decider for Setting {
                 let comparison = state.first_month.compare(Some(&first_month), given.source);
                 Ok(comparison.decision("first_month", SettingEvent::FiscalYearChosen { first_month }))
             }
+            Command::AcceptLoss { lost, held, known, because } => {
+                let lost = lost.into_iter().map(Line::into_string).collect();
+                let because = because.into_string();
+                Ok(Decision::one(SettingEvent::LossAccepted { lost, held, known, because }))
+            }
         }
     }
 
@@ -97,6 +116,8 @@ impl Decider for Setting {
             SettingEvent::FiscalYearChosen { first_month } => {
                 state.first_month.set(Some(*first_month), past);
             }
+            // A fact about the folder that changes no number.
+            SettingEvent::LossAccepted { .. } => {}
         }
     }
 
@@ -137,6 +158,23 @@ mod tests {
             .then_refused("not-a-month")
             .when("choose_fiscal_year", json!({"first_month": 13}))
             .then_refused("not-a-month");
+    }
+
+    #[test]
+    fn every_loss_that_is_accepted_is_recorded() {
+        let loss = json!({"lost": ["ledger"], "held": 90, "known": 100, "because": "the disk is gone"});
+        let accepted = SettingEvent::LossAccepted {
+            lost: vec!["ledger".into()],
+            held: 90,
+            known: 100,
+            because: "the disk is gone".into(),
+        };
+        given::<Setting>(&[])
+            .about(SETTINGS)
+            .when("accept_loss", loss.clone())
+            .then(std::slice::from_ref(&accepted))
+            .when("accept_loss", loss)
+            .then(&[accepted]);
     }
 
     #[test]

@@ -71,6 +71,11 @@ enum Content<T> {
 pub trait Keyring: Send + Sync {
     /// The clear bytes (JSON) of a sealed text, or `None` when its key has been destroyed.
     fn open(&self, subject: ContactId, key: Uuid, sealed: &str) -> Option<Vec<u8>>;
+
+    /// Whether a key that opens nothing was destroyed, and not lost.
+    fn is_destroyed(&self, _subject: ContactId, _key: Uuid) -> bool {
+        true
+    }
 }
 
 impl<T> Personal<T> {
@@ -95,6 +100,14 @@ impl<T> Personal<T> {
             Content::Clear(value) => Some(value),
             Content::Sealed(_) => None,
         }
+    }
+}
+
+impl<T> Personal<T> {
+    /// Whether it cannot be read although nobody has erased it: its key is gone. The store leaves out the sealed text then,
+    /// where it is asked to open.
+    pub const fn is_lost(&self) -> bool {
+        matches!(&self.content, Content::Sealed(text) if text.is_empty())
     }
 }
 

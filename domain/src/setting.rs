@@ -25,6 +25,18 @@ pub enum SettingEvent {
         /// 1 for January to 12 for December.
         first_month: u8,
     },
+    /// Something of the data folder was lost for good, and an operator went on with what was left.
+    #[serde(rename = "setting.loss_accepted")]
+    LossAccepted {
+        /// What was lost or disagreed, as names of files of the data folder.
+        lost: Vec<String>,
+        /// How many events the log held.
+        held: u64,
+        /// How many it was known to have held.
+        known: u64,
+        /// Why the operator went on, in their words.
+        because: String,
+    },
 }
 
 impl Concerns for SettingEvent {

@@ -69,6 +69,26 @@ pub enum LedgerError {
          backup; `rapport verify` says how it stands"
     )]
     Emptied(PathBuf),
+    /// It has signed less than is known beside it.
+    #[error(
+        "the folder `ledger` is older than the log: it has signed {signed} events, and {known} had been signed. Put the right \
+         one back from a backup; `rapport verify` says how it stands"
+    )]
+    Older {
+        /// How many events it has signed.
+        signed: u64,
+        /// How many had been signed.
+        known: u64,
+    },
+    /// It has signed something else than is known beside it.
+    #[error(
+        "the folder `ledger` is not the one that has signed this log: its first {known} events had another root. Put the \
+         right one back from a backup; `rapport verify` says how it stands"
+    )]
+    OfAnotherLog {
+        /// How many events had been signed.
+        known: u64,
+    },
     /// A file cannot be used.
     #[error("the ledger's {path} cannot be used: {source}")]
     Io {
@@ -107,6 +127,11 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
+    /// Whether something is gone, or is not what it was.
+    pub fn is_loss(&self) -> bool {
+        !matches!(self, Self::Io { .. } | Self::NotCovered { .. })
+    }
+
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| {
@@ -318,6 +343,11 @@ impl Growing {
         self.length = length;
         Ok(Signed { checkpoint, note })
     }
+}
+
+/// How many events the hashes in a ledger's folder are about, as far as they can be read.
+pub fn hashed(folder: &Path) -> Option<u64> {
+    Hashes::open_to_read(folder).and_then(|hashes| hashes.size()).ok()
 }
 
 /// The public key that lies in a ledger's folder.

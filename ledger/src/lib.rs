@@ -17,8 +17,9 @@ pub mod leaf;
 mod ledger;
 pub mod merkle;
 pub mod note;
+mod sequences;
 pub mod tile;
 pub mod verification;
 
 pub use keeper::Keeper;
-pub use ledger::{Ledger, LedgerError};
+pub use ledger::{Ledger, LedgerError, hashed};

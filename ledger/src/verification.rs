@@ -5,7 +5,7 @@
 //! checkpoint is not covered by any signature; how much that is belongs to the answer.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     fs::File,
     io::{self, BufReader, Read as _},
     path::{Path, PathBuf},
@@ -21,6 +21,7 @@ use crate::{
     ledger::{CHECKPOINTS, LedgerError, read_key},
     merkle::{Frontier, Hash, Nodes as _},
     note::{NoteError, Verifier},
+    sequences::Sequences,
 };
 
 /// How many events are looked at behind the first that is not as it was, to see what was done to it.
@@ -93,6 +94,21 @@ pub enum Fault {
     NotHashed {
         /// Which event.
         number: u64,
+    },
+    /// A stream holds a revision twice, or none where there should be one; it was recorded so.
+    #[error(
+        "event {number} is revision {revision} of {stream}, where revision {expected} had to follow: the stream holds a revision \
+         twice, or has a gap. It was recorded like that: the log was not altered since"
+    )]
+    Sequence {
+        /// Which event.
+        number: u64,
+        /// The stream.
+        stream: String,
+        /// Its revision.
+        revision: u64,
+        /// The revision that had to follow.
+        expected: u64,
     },
     /// A row of the log is no event.
     #[error("event {number} cannot be read: {reason}")]
@@ -209,6 +225,9 @@ pub struct Verification {
     agreed_outside: u64,
     checkpoints: u64,
     suspect: Option<Suspect>,
+    sequences: Sequences,
+    /// The first event that did not follow the one before it in its stream; told where nothing else is wrong.
+    out_of_sequence: Option<Fault>,
     altered_node: Option<u64>,
     fault: Option<Fault>,
     /// Whether the position of an event is its number, as in a log that one machine keeps for itself.
@@ -255,12 +274,33 @@ impl Verification {
             agreed_outside: 0,
             checkpoints: 0,
             suspect: None,
+            sequences: Sequences::default(),
+            out_of_sequence: None,
             altered_node: None,
             fault: None,
             positions_are_numbers: true,
         };
         begun.meet_checkpoints();
         Ok(begun)
+    }
+
+    /// Holds the checkpoints of the ledger against the sizes that are known, beside it, to have been signed: one that is taken
+    /// away from the middle leaves no trace in the ledger itself.
+    #[must_use]
+    pub fn with_signed_sizes(mut self, known: &[u64]) -> Self {
+        let held: HashSet<u64> =
+            self.awaited.iter().filter(|one| !one.is_outside).map(|one| one.checkpoint.size).collect();
+        // Also that which was met when the walk began.
+        let missing = known.iter().find(|size| **size > 0 && !held.contains(size));
+        if let Some(size) = missing
+            && self.fault.is_none()
+        {
+            self.fault = Some(Fault::Checkpoint {
+                which: format!("the checkpoint over {size} events"),
+                reason: "it was signed, and is gone from the ledger".to_owned(),
+            });
+        }
+        self
     }
 
     /// Of a log in a cluster, where positions are those of the cluster: they say nothing about an event's number.
@@ -308,6 +348,13 @@ impl Verification {
             self.fault = Some(Fault::Shifted { number: index + 1, position: stored.position.0 });
             return false;
         }
+        if self.suspect.is_none()
+            && self.out_of_sequence.is_none()
+            && let Err(expected) = self.sequences.take(stored.stream, stored.revision)
+        {
+            let (number, stream, revision) = (index + 1, stored.stream.to_owned(), stored.revision);
+            self.out_of_sequence = Some(Fault::Sequence { number, stream, revision, expected });
+        }
         if let Some(suspect) = &mut self.suspect
             && suspect.seen.len() <= LOOKAHEAD
         {
@@ -331,7 +378,7 @@ impl Verification {
                     let which = "the ledger, which hashed every event as it was recorded,".to_owned();
                     Some(Fault::CutOff { which, held: events, signed: self.hashed })
                 }
-                (None, None) => None,
+                (None, None) => self.out_of_sequence.take(),
             };
         }
         Report {

@@ -29,6 +29,7 @@ mod log;
 mod open_error;
 mod options;
 mod place;
+mod read_only;
 mod recording;
 mod sealing;
 mod sqlite;
@@ -47,7 +48,14 @@ pub use backup_outcome::{BackupError, Copied};
 pub use cluster::{AddressError, Cluster};
 pub use copy_error::CopyError;
 pub use copying::{Side, copy, finish_copy, open_whole_log};
-pub use embedded::{backup::restore, store::EmbeddedStore, stored_log::StoredLog};
+pub use embedded::{
+    backup::restore,
+    kept_answers::{AnswersHeld, check_answers},
+    key_audit::{KeyAudit, LostKey},
+    store::EmbeddedStore,
+    stored_log::StoredLog,
+    what_is_left::{Left, make_do_with_what_is_left},
+};
 pub use folder::data_folder::DataFolder;
 #[cfg(feature = "kurrentdb")]
 pub use kurrent::KurrentStore;

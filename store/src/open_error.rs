@@ -1,6 +1,9 @@
 //! Why a data folder or the log in it cannot be opened. Each text tells the operator what to do.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Why a data folder or the log in it cannot be opened; nothing has been changed.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +29,7 @@ pub enum OpenError {
         known: u32,
     },
     /// A small file of the folder says nothing sensible.
-    #[error("{file} cannot be understood ({reason}): restore the data folder from a backup")]
+    #[error("{file} cannot be understood ({reason}): {way}", way = way_out(file))]
     Unreadable {
         /// Which file.
         file: PathBuf,
@@ -39,7 +42,7 @@ pub enum OpenError {
     )]
     Link(PathBuf),
     /// A file is gone that cannot be made again.
-    #[error("{0} is missing and cannot be made again: restore it from a backup")]
+    #[error("{file} is missing and cannot be made again: {way}", file = .0.display(), way = way_out(.0))]
     Missing(PathBuf),
     /// The keys of what was erased could not be destroyed.
     #[error(
@@ -54,6 +57,20 @@ pub enum OpenError {
     /// The log is not the one that the folder belongs to.
     #[error("{0} belongs to another data folder: put back the log that belongs here")]
     AnotherLog(PathBuf),
+    /// The log ends before what was already read from it.
+    #[error(
+        "the log ends after {held} events, and {witness} was written when it held {known}: its end has been lost. Put back \
+         the log that belongs here, with the -wal that lay beside it, or restore a backup; `rapport restore --what-is-left` \
+         goes on without what is lost"
+    )]
+    Shorter {
+        /// What knows better.
+        witness: PathBuf,
+        /// How many events it knows of.
+        known: u64,
+        /// How many there are.
+        held: u64,
+    },
     /// The cluster that holds the log cannot be used.
     #[error("the log on {cluster} cannot be used: {reason}")]
     Cluster {
@@ -88,12 +105,28 @@ pub enum OpenError {
     },
 }
 
+/// What to do where a file is lost: nothing can be done without the log itself.
+fn way_out(lost: &Path) -> &'static str {
+    if lost.ends_with("log.sqlite") {
+        "restore the data folder from a backup"
+    } else {
+        "put it back, or restore the data folder from a backup; where no backup has it, `rapport restore --what-is-left` goes on \
+         without it"
+    }
+}
+
 impl OpenError {
     /// Whether a database is damaged, or no database at all.
     pub fn is_damaged(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         let Self::Database { source, .. } = self else { return false };
         matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+    }
+
+    /// Whether something is gone, or is not what it was: what nothing but a backup can put right, or an operator who goes on
+    /// with what is left.
+    pub fn is_loss(&self) -> bool {
+        matches!(self, Self::Missing(_) | Self::Unreadable { .. } | Self::Shorter { .. }) || self.is_damaged()
     }
 
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {

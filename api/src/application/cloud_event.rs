@@ -67,7 +67,7 @@ struct Extensions {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     onbehalfof: Option<Actor>,
-    /// Why, in the writer's own words; `{"erased":true}` where it was erased.
+    /// Why, in the writer's own words; `{"erased":true}` where it was erased, `{"lost":true}` where its key is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     /// Where an imported fact comes from: JSON in a text, with `name`, and where known `file`, `line`, `zone`.
@@ -149,11 +149,14 @@ fn opened(members: &Map<String, Value>, keyring: &dyn Keyring) -> Option<Value> 
     let sealed: SealedForm = serde_json::from_value(members.get(SEALED)?.clone()).ok()?;
     let key = sealed.key.unwrap_or(sealed.subject.0);
     let clear = keyring.open(sealed.subject, key, &sealed.text);
-    Some(
-        clear
-            .and_then(|clear| serde_json::from_slice(&clear).ok())
-            .unwrap_or_else(|| json!({ "erased": true })),
-    )
+    let clear = clear.and_then(|clear| serde_json::from_slice(&clear).ok());
+    Some(clear.unwrap_or_else(|| {
+        if keyring.is_destroyed(sealed.subject, key) {
+            json!({ "erased": true })
+        } else {
+            json!({ "lost": true })
+        }
+    }))
 }
 
 impl JsonSchema for CloudEvent {
@@ -196,15 +199,19 @@ fn schema_of(kind: Kind, generator: &mut SchemaGenerator) -> Value {
 
 /// Where a personal value was erased, it is said in its place. Nothing but events has values of these types.
 fn say_what_may_be_erased(generator: &mut SchemaGenerator) {
-    let erased = json!({
-        "description": "It was erased.",
-        "type": "object",
-        "properties": { "erased": { "const": true } },
-        "required": ["erased"],
-    });
+    let instead = |word: &str, description: &str| {
+        json!({
+            "description": description,
+            "type": "object",
+            "properties": { word: { "const": true } },
+            "required": [word],
+        })
+    };
+    let erased = instead("erased", "It was erased.");
+    let lost = instead("lost", "Its key is gone, although nobody erased it.");
     for (name, personal) in generator.definitions_mut() {
         if name.starts_with("Personal_") {
-            *personal = json!({ "anyOf": [personal, erased] });
+            *personal = json!({ "anyOf": [personal, erased, lost] });
         }
     }
 }

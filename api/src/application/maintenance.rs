@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use domain::{Position, Role};
 use ledger::verification::Verification;
-use projections::Checked;
+use projections::{Checked, Difference};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{Copied, Rotated};
+use store::{Copied, KeyAudit, LostKey, OpenError, Rotated, StoredLog};
 
 use super::{error::Error, rapport::Rapport};
 
@@ -87,11 +87,70 @@ pub async fn check(
     tell: impl Fn(Position, Position) + Send + Sync + Clone + 'static,
 ) -> Result<Report, Error> {
     let head = rapport.views.head();
-    let rows = rapport.views.check(views, move |_: &str, position| tell(position, head)).await?;
+    let mut rows = rapport.views.check(views, move |_: &str, position| tell(position, head)).await?;
+    if views.is_empty() && rapport.log.node_status().is_none() {
+        let folder = rapport.folder.path().to_owned();
+        let beside =
+            tokio::task::spawn_blocking(move || [check_keys(&folder, head), check_answers(&folder, head)]);
+        rows.extend(beside.await.map_err(Error::unavailable)?);
+    }
     let sound = rows
         .iter()
         .all(|view| view.differences.is_empty() && view.stopped.is_none() && view.unknown.is_none());
     Ok(Report { sound, rows })
+}
+
+/// Whether every key is there that something in the log is sealed with, as a row of the report.
+fn check_keys(folder: &Path, head: Position) -> Checked {
+    let look = || -> Result<(u64, Vec<Difference>), OpenError> {
+        let (mut audit, mut count, mut failed) = (KeyAudit::open(folder)?, 0, None);
+        let rows_lost = audit.rows_lost()?;
+        StoredLog::open(folder)?.each(|event| {
+            count += 1;
+            failed = event.as_ref().map_or(Ok(()), |stored| audit.event(stored)).err();
+            failed.is_none()
+        });
+        failed.map_or(Ok(()), Err)?;
+        let gone = |lost: LostKey| Difference {
+            table: "keys".to_owned(),
+            row: format!("contact={}", lost.contact),
+            what: format!(
+                "{} keys are gone although no event erased them; the first is needed by the event at position {}",
+                lost.keys, lost.needed_by
+            ),
+        };
+        let mut gone: Vec<_> = audit.end().into_iter().map(gone).collect();
+        if rows_lost > 0 && gone.is_empty() {
+            let what = format!("{rows_lost} rows are gone that nothing in the log needs any more");
+            gone.push(Difference { table: "keys".to_owned(), row: "some".to_owned(), what });
+        }
+        Ok((count, gone))
+    };
+    checked("keys", head, look())
+}
+
+/// Whether the answers that are kept for repeated commands name what is in the log, as a row of the report.
+fn check_answers(folder: &Path, head: Position) -> Checked {
+    let held = store::check_answers(folder).map(|held| {
+        let wrong = held.wrong.into_iter().map(|(number, what)| Difference {
+            table: "answers".to_owned(),
+            row: format!("number={number}"),
+            what,
+        });
+        (held.count, wrong.collect())
+    });
+    checked("answers", head, held)
+}
+
+fn checked(name: &str, position: Position, found: Result<(u64, Vec<Difference>), OpenError>) -> Checked {
+    let (view, stopped) = (name.to_owned(), None);
+    match found {
+        Ok((rows, differences)) => Checked { view, position, rows, differences, stopped, unknown: None },
+        Err(error) => {
+            let unknown = Some(error.to_string());
+            Checked { view, position, rows: 0, differences: Vec::new(), stopped, unknown }
+        }
+    }
 }
 
 /// Signs what has been recorded so far; the checkpoint as a signed note.

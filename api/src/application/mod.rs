@@ -22,6 +22,7 @@ pub mod token;
 pub mod tokens;
 pub mod unsubscribe;
 pub mod unsubscribe_link;
+pub mod what_is_left;
 pub mod witness;
 
 pub use self::{caller::Caller, error::Error, rapport::Rapport};

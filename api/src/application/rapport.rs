@@ -8,10 +8,9 @@ use std::{
     time::Duration,
 };
 
-use anyhow::bail;
 use commands::Commands;
 use domain::{EventStore, Keyring};
-use ledger::{Keeper, Ledger, checkpoint::Checkpoint, note::Signer};
+use ledger::{Keeper, Ledger, LedgerError, checkpoint::Checkpoint, note::Signer};
 use projections::{SNAPSHOT_EVERY, ViewOptions, Views};
 use store::{DataFolder, Log, Options, Place};
 
@@ -133,16 +132,10 @@ fn check_signed(ledger: &Ledger, log: &Arc<dyn Log>) -> anyhow::Result<()> {
     let Some((known, root)) = log.keys().signed()? else { return Ok(()) };
     let signed = ledger.signed().checkpoint.size;
     if signed < known {
-        bail!(
-            "the folder `ledger` is older than the log: it has signed {signed} events, and {known} had been signed. Put the \
-             right one back from a backup; `rapport verify` says how it stands"
-        );
+        return Err(LedgerError::Older { signed, known }.into());
     }
     if known > 0 && ledger.root(known)? != root {
-        bail!(
-            "the folder `ledger` is not the one that has signed this log: its first {known} events had another root. Put \
-             the right one back from a backup; `rapport verify` says how it stands"
-        );
+        return Err(LedgerError::OfAnotherLog { known }.into());
     }
     Ok(())
 }
@@ -155,7 +148,13 @@ fn open_ledger(folder: &DataFolder, log: &Arc<dyn Log>) -> anyhow::Result<Ledger
         check_signed(&ledger, log)?;
         return Ok(ledger);
     }
+    if log.keys().signed()?.is_some() {
+        // Whatever `format.json` says: this log has been signed.
+        return Err(LedgerError::Missing(folder.ledger()).into());
+    }
     let ledger = Ledger::create(&folder.ledger(), signer)?;
+    let Checkpoint { size, root, .. } = ledger.signed().checkpoint;
     folder.note_ledger()?;
+    log.keys().note_signed(size, root)?;
     Ok(ledger)
 }

@@ -63,7 +63,8 @@ impl<'a> Names<'a> {
             text: name.text(),
             note: None,
             thing: Some(id),
-            forgotten: name.is_forgotten(),
+            forgotten: name.is_forgotten() && !name.is_lost(),
+            lost: name.is_lost(),
         });
         Ok(name)
     }
@@ -75,11 +76,18 @@ impl<'a> Names<'a> {
                 let by_id = || format!("{} {}", thing.kind, thing.id);
                 let named = self.of(thing);
                 let forgotten = named.as_ref().is_some_and(|name| name.forgotten);
-                let text =
-                    if forgotten { None } else { named.and_then(|name| name.text).or_else(|| Some(by_id())) };
-                Shown { text, note, thing: Some(thing), forgotten }
+                let lost = named.as_ref().is_some_and(|name| name.lost);
+                let is_there = !forgotten && !lost;
+                let text = named.and_then(|name| name.text).or_else(|| Some(by_id())).filter(|_| is_there);
+                Shown { text, note, thing: Some(thing), forgotten, lost }
             }
-            _ => Shown { text: value.text(), note, thing: None, forgotten: value.is_forgotten() },
+            _ => Shown {
+                text: value.text(),
+                note,
+                thing: None,
+                forgotten: value.is_forgotten() && !value.is_lost(),
+                lost: value.is_lost(),
+            },
         }
     }
 

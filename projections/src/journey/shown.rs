@@ -23,6 +23,20 @@ pub struct Shown {
     /// It was there and was forgotten.
     #[serde(default, skip_serializing_if = "is_false")]
     pub forgotten: bool,
+    /// It was there and cannot be read, although nobody erased it: its key is gone.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub lost: bool,
+}
+
+impl Shown {
+    /// What stands in the place of a text that cannot be read.
+    pub const fn instead(&self) -> Option<&'static str> {
+        match self {
+            Self { lost: true, .. } => Some("lost"),
+            Self { forgotten: true, .. } => Some("erased"),
+            _ => None,
+        }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]

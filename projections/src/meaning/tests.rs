@@ -52,6 +52,7 @@ fn recorded(number: u64, event: impl KindEvent) -> Recorded {
 fn words(values: &[Value]) -> String {
     let word = |value: &Value| match &value.content {
         Content::Forgotten => "(erased)".to_owned(),
+        Content::Lost => "(lost)".to_owned(),
         Content::Thing(thing) => thing.to_string(),
         _ => {
             value.text().unwrap() + &value.note.as_ref().map_or_else(String::new, |note| format!(" ({note})"))

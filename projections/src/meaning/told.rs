@@ -114,7 +114,7 @@ impl<'a> Told<'a> {
             Content::Thing(thing) => self.name_of(thing.id),
             Content::Text(_) | Content::Money(_) => value.text().unwrap_or_default(),
             // What is personal stands beside a sentence, never in it.
-            Content::Personal(_) | Content::Forgotten => String::new(),
+            Content::Personal(_) | Content::Forgotten | Content::Lost => String::new(),
         }
     }
 }

@@ -58,6 +58,8 @@ pub(crate) enum Content {
     Personal(String),
     /// A personal text that was forgotten.
     Forgotten,
+    /// A personal text whose key is gone although nobody erased it.
+    Lost,
     /// An amount.
     Money(Money),
     /// Another thing, shown by its name.
@@ -84,12 +86,18 @@ impl Value {
         match &self.content {
             Content::Text(text) | Content::Personal(text) => Some(text.clone()),
             Content::Money(money) => Some(amount(*money)),
-            Content::Forgotten | Content::Thing(_) => None,
+            Content::Forgotten | Content::Lost | Content::Thing(_) => None,
         }
     }
 
+    /// Whether it was there and cannot be read any more.
     pub(crate) const fn is_forgotten(&self) -> bool {
-        matches!(self.content, Content::Forgotten)
+        matches!(self.content, Content::Forgotten | Content::Lost)
+    }
+
+    /// Whether it cannot be read although nobody erased it.
+    pub(crate) const fn is_lost(&self) -> bool {
+        matches!(self.content, Content::Lost)
     }
 }
 
@@ -137,6 +145,10 @@ impl From<chrono::NaiveDate> for Value {
 
 impl From<&Personal<String>> for Value {
     fn from(personal: &Personal<String>) -> Self {
-        personal.clear().map_or(Content::Forgotten, |text| Content::Personal(text.clone())).into()
+        match personal.clear() {
+            Some(text) => Content::Personal(text.clone()).into(),
+            None if personal.is_lost() => Content::Lost.into(),
+            None => Content::Forgotten.into(),
+        }
     }
 }

@@ -128,6 +128,6 @@ fn fund(tables: &Tables, id: Uuid, event: &FundEvent) -> Result<(), ApplyError> 
 fn setting(tables: &Tables, event: &SettingEvent) -> Result<(), ApplyError> {
     match event {
         SettingEvent::FiscalYearChosen { first_month } => year::choose_first_month(tables, *first_month),
-        SettingEvent::ZoneChosen { zone: _ } => Ok(()),
+        SettingEvent::ZoneChosen { .. } | SettingEvent::LossAccepted { .. } => Ok(()),
     }
 }

@@ -1,7 +1,10 @@
 //! Checking: a view is folded anew from the log beside the one that serves, and the two are compared row by
 //! row.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use domain::Position;
 use rusqlite::{Connection, OpenFlags, Row, types::Value};
@@ -14,6 +17,7 @@ use crate::{
         question::AskError,
         served::{Phase, Served},
         shared::Shared,
+        snapshot,
         view_file::{Applied, FileError, PROGRESS_TABLE, ViewFile, read_progress, remove},
         views::Views,
     },
@@ -91,6 +95,8 @@ impl Views {
         let shared = Arc::clone(&self.shared);
         let names = names.to_vec();
         let check = move || {
+            // Answers about the past come from files that are folded anew when they are next asked for.
+            shared.past.forget();
             let chosen = |served: &&Arc<Served>| {
                 names.is_empty() || names.iter().any(|name| name == served.view.description.name)
             };
@@ -173,30 +179,84 @@ fn compare_with_log(
         Phase::Stopped { at, reason } => Some(format!("it stands still before position {at}: {reason}")),
         Phase::Building | Phase::Following => None,
     };
+    let mut checked = Checked { stopped, ..Checked::nothing_compared(view.clone(), target) };
+    let mut snapshots = kept_snapshots(shared, served, target).into_iter().peekable();
     while file.progress.position < target {
         served.check(deadline)?;
         let after = file.progress.position;
-        let limit = usize::try_from(target.0 - after.0).unwrap_or(EVENTS_PER_PAGE).min(EVENTS_PER_PAGE);
+        let next = snapshots.peek().map_or(target, |(position, _)| *position);
+        let limit = usize::try_from(next.0 - after.0).unwrap_or(EVENTS_PER_PAGE).min(EVENTS_PER_PAGE);
         let page = shared.read(after, limit, served.view.read)?;
-        if let Applied::StoppedAt(at, reason) = file.apply(&page.events, page.through.min(target), None)? {
+        if let Applied::StoppedAt(at, reason) = file.apply(&page.events, page.through.min(next), None)? {
             // What was folded up to here cannot be told apart from the half of a page; nothing is compared.
             let stopped = Some(format!("position {at}: {reason}"));
             return Ok(Checked { stopped, ..Checked::nothing_compared(view, target) });
         }
         progress(&view, file.progress.position);
+        if let Some((position, path)) = snapshots.next_if(|(position, _)| *position == file.progress.position)
+        {
+            compare_with_snapshot(&mut file, &path, position, &mut checked, deadline)?;
+        }
     }
-    let mut checked = Checked { stopped, ..Checked::nothing_compared(view, target) };
-    file.tables.write_tallies().map_err(FileError::from)?;
     deadline.watch(&mut live).map_err(FileError::from)?;
+    compare_all(&mut file, &live, &mut checked, deadline)?;
+    Ok(checked)
+}
+
+/// The snapshots that the past is folded from, up to a position. In a cluster positions count bytes, and a page cannot be told
+/// to end at one: there they are left out.
+fn kept_snapshots(shared: &Shared, served: &Served, target: Position) -> Vec<(Position, PathBuf)> {
+    if shared.store.is_shared() {
+        return Vec::new();
+    }
+    let mut kept = snapshot::all(&snapshot::folder(&shared.folder), &served.view);
+    kept.retain(|(position, _)| *position > Position::START && *position < target);
+    kept
+}
+
+/// Compares a snapshot with what was folded anew up to where it was taken.
+fn compare_with_snapshot(
+    file: &mut ViewFile,
+    path: &Path,
+    position: Position,
+    checked: &mut Checked,
+    deadline: &Deadline,
+) -> Result<(), AskError> {
+    let known = checked.differences.len();
+    let compared = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .map_err(FileError::from)
+        .and_then(|snapshot| compare_all(file, &snapshot, checked, deadline));
+    match compared {
+        // It was thinned out meanwhile.
+        Err(_) if !path.exists() => return Ok(()),
+        Err(error) if error.is_damaged() => {
+            let (table, row) = ("every".to_owned(), "every".to_owned());
+            checked.differences.push(Difference { table, row, what: "the file is damaged".to_owned() });
+        }
+        compared => compared?,
+    }
+    for difference in checked.differences.iter_mut().skip(known) {
+        difference.table = format!("{} (snapshot at position {position})", difference.table);
+    }
+    Ok(())
+}
+
+/// Compares every table of a file with what was folded anew.
+fn compare_all(
+    anew: &mut ViewFile,
+    is: &Connection,
+    checked: &mut Checked,
+    deadline: &Deadline,
+) -> Result<(), FileError> {
+    anew.tables.write_tallies()?;
     let compare_all = |anew: &Tables| -> rusqlite::Result<()> {
         let anew = anew.connection();
         for (table, key) in tables(anew)? {
-            compare(&live, anew, &table, &key, &mut checked)?;
+            compare(is, anew, &table, &key, checked)?;
         }
         Ok(())
     };
-    file.tables.within(deadline, compare_all).flatten().map_err(FileError::from)?;
-    Ok(checked)
+    Ok(anew.tables.within(deadline, compare_all).flatten()?)
 }
 
 /// The tables of a view with the columns of their keys.

@@ -98,8 +98,26 @@ impl Shared {
         }
     }
 
-    /// The file that the pointer names, if it is whole, of this version and of this log.
-    pub(crate) fn open_current(&self, served: &Served) -> Option<ViewFile> {
+    /// Opens the file that the pointer names, if it is whole, of this version and of this log. Refuses a log that ends before
+    /// what was folded from it.
+    pub(crate) fn open_current(&self, served: &Served) -> Result<Option<ViewFile>, FileError> {
+        let Some(file) = self.open_named(served) else { return Ok(None) };
+        let (known, held) = (file.progress.position, self.store.head());
+        // In a cluster this node may simply not have read so far.
+        if known > held && !self.store.is_shared() && file.is_of(self.store.log_id()) {
+            return Err(FileError::Shorter { view: served.view.description.name, known, held });
+        }
+        if !self.is_of_this_log(&file) {
+            tracing::warn!(
+                view = served.view.description.name,
+                "the file is not of this log or not of this version; building it anew"
+            );
+            return Ok(None);
+        }
+        Ok(served.serve(&file, &self.folder).ok().map(|()| file))
+    }
+
+    fn open_named(&self, served: &Served) -> Option<ViewFile> {
         let name = fs::read_to_string(served.pointer(&self.folder)).ok()?;
         let path = self.folder.join(name.trim());
         let prefix = format!("{}-{}-", served.view.description.name, served.view.description.version);
@@ -111,16 +129,7 @@ impl Shared {
             let view = served.view.description.name;
             tracing::warn!(view, %error, "the file of the view cannot be used; building it anew");
         };
-        let file = opened.inspect_err(named).ok()?;
-        if !self.is_of_this_log(&file) {
-            tracing::warn!(
-                view = served.view.description.name,
-                "the file is not of this log or not of this version; building it anew"
-            );
-            return None;
-        }
-        served.serve(&file, &self.folder).ok()?;
-        Some(file)
+        opened.inspect_err(named).ok()
     }
 
     /// Whether a file was folded from this very log by this very version.

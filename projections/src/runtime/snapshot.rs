@@ -71,7 +71,7 @@ fn take(shared: &Shared, served: &Served, generation: &Generation, due: Position
 }
 
 /// The snapshots of a view, the oldest first, with the positions named in their files.
-fn all(folder: &Path, view: &AnyView) -> Vec<(Position, PathBuf)> {
+pub(super) fn all(folder: &Path, view: &AnyView) -> Vec<(Position, PathBuf)> {
     let prefix = prefix(view);
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut found: Vec<_> = entries

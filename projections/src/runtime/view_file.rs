@@ -57,6 +57,20 @@ pub enum FileError {
     /// SQLite refused.
     #[error("the file of the view cannot be used: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// The log ends before what was folded from it.
+    #[error(
+        "the log ends after {held} events, and the view {view} was folded when it held {known}: its end has been lost. Put \
+         back the log that belongs here, with the -wal that lay beside it, or restore a backup; `rapport restore \
+         --what-is-left` goes on without what is lost"
+    )]
+    Shorter {
+        /// The view.
+        view: &'static str,
+        /// Up to where it was folded.
+        known: Position,
+        /// Where the log ends.
+        held: Position,
+    },
     /// The file system refused.
     #[error("the file of the view cannot be used: {0}")]
     Io(#[from] io::Error),

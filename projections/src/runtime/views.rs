@@ -93,7 +93,7 @@ impl Views {
         let mut files = Vec::new();
         let mut missing = Vec::new();
         for served in &shared.views {
-            let file = shared.open_current(served);
+            let file = shared.open_current(served)?;
             if file.is_none() {
                 // Nobody would erase in them what is erased while the view is built.
                 snapshot::remove_all(&shared, served)?;

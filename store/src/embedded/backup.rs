@@ -2,9 +2,8 @@
 //! folder of their own, since a backup with its keys beside it would keep whoever is erased later.
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{self, File},
     io,
-    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -20,6 +19,7 @@ use crate::{
     backup_outcome::{BackupError, Copied},
     embedded::log_file::LogFile,
     folder::{
+        data_folder::make_private_folder,
         format::{EMBEDDED, Format, WITH_LEDGER, write_format},
         names::{KEYS_FILE, LEDGER_KEY_FILE, SECRET_FILE, epoch_key_file},
         private_files::{draw_if_missing, exists, make_private, write_durably},
@@ -130,7 +130,7 @@ pub fn restore(
     {
         return Err(BackupError::OtherKeys(keys.to_owned()));
     }
-    make_folder(to)?;
+    make_private_folder(to)?;
     if fs::read_dir(to).map_err(OpenError::io(to))?.next().is_some() {
         return Err(BackupError::Foreign(to.to_owned(), "the place for a data folder"));
     }
@@ -191,7 +191,7 @@ fn begin_beside(to: &Path) -> Result<PathBuf, OpenError> {
     if next.is_dir() {
         fs::remove_dir_all(&next).map_err(OpenError::io(&next))?;
     }
-    make_folder(&next)?;
+    make_private_folder(&next)?;
     Ok(next)
 }
 
@@ -224,7 +224,7 @@ fn settle(to: &Path, label: &str) -> Result<(), OpenError> {
 
 /// Makes the folder, or takes one that an earlier copy of the same log was put into.
 fn prepare(folder: &Path, file: &str, what: &'static str, log: Uuid) -> Result<(), BackupError> {
-    make_folder(folder)?;
+    make_private_folder(folder)?;
     let foreign = || BackupError::Foreign(folder.to_owned(), what);
     if exists(&folder.join(file))? {
         let label =
@@ -254,10 +254,6 @@ fn name_of(file: &Path) -> &Path {
     file.file_name().map_or(file, Path::new)
 }
 
-fn make_folder(folder: &Path) -> Result<(), OpenError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(OpenError::io(folder))
-}
-
 fn copy_those_there(names: &[&str], from: &Path, to: &Path) -> Result<(), OpenError> {
     for name in names.iter().filter(|name| from.join(name).is_file()) {
         copy_file(&from.join(name), &to.join(name))?;
@@ -277,7 +273,7 @@ fn copy_file(from: &Path, to: &Path) -> Result<(), OpenError> {
 
 /// Copies a folder with all that is in it.
 fn copy_folder(from: &Path, to: &Path) -> Result<(), OpenError> {
-    make_folder(to)?;
+    make_private_folder(to)?;
     for entry in fs::read_dir(from).map_err(OpenError::io(from))? {
         let path = entry.map_err(OpenError::io(from))?.path();
         let copy = to.join(name_of(&path));

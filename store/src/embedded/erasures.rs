@@ -57,7 +57,8 @@ fn begin(log: &LogFile, log_id: Uuid, keys: &Keys) -> Result<u64, KeyError> {
     Ok(if is_there { mark.position } else { 0 })
 }
 
-fn read(stream: &str, tag: &str, data: &str) -> Option<Forgotten> {
+/// What an event destroys, read as it is stored.
+pub(crate) fn read(stream: &str, tag: &str, data: &str) -> Option<Forgotten> {
     let StreamId { kind, id } = stream.parse().ok()?;
     Event::decode(kind, tag, data).ok()?.forgets(id)
 }

@@ -7,8 +7,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rusqlite::ErrorCode;
+
 use crate::{
-    embedded::{index::Index, log_file::LogFile, shared::Shared, tail::Segment},
+    embedded::{
+        index::{Index, remove},
+        log_file::LogFile,
+        shared::Shared,
+        tail::Segment,
+    },
     recording::clock::ANSWER_LIFE,
 };
 
@@ -18,7 +25,8 @@ const PART: &str = "the index";
 const FORGETTING: Duration = Duration::from_mins(1);
 /// How many answers are forgotten in one transaction.
 const FORGOTTEN_AT_ONCE: usize = 4_096;
-/// How long it waits before it tries again what failed.
+/// How long it waits for something to do, and before it tries again what failed: whether that has passed is seen soon, also
+/// where nothing more is to be written.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Beyond so many batches the index is written in batches so many times as large: each costs about the same.
 const LARGE: usize = 8;
@@ -62,22 +70,28 @@ impl Filling<'_> {
 #[expect(clippy::needless_pass_by_value, reason = "its connections are closed when it ends")]
 pub(crate) fn run(shared: &Arc<Shared>, mut index: Index, log: LogFile) {
     let mut forgotten: Option<Instant> = None;
-    let mut wait = FORGETTING;
     while !shared.tail.is_closing() {
-        let step = || step(shared, &mut index, &log, &mut forgotten, wait);
+        let step = || step(shared, &mut index, &log, &mut forgotten);
         match panic::catch_unwind(AssertUnwindSafe(step)) {
             Ok(Ok(())) => {
                 shared.troubles.clear(PART);
-                wait = FORGETTING;
                 continue;
+            }
+            Ok(Err(error)) if is_beyond_repair(&error) => {
+                tracing::error!(%error, "the index cannot even be emptied: the next start begins a new one");
+                let _ = remove(&shared.index_file);
+                return;
             }
             Ok(Err(error)) => shared.troubles.note(PART, &format!("it cannot be written: {error}")),
             Err(_) => shared.troubles.note(PART, "writing it has panicked"),
         }
-        // Whether it has passed is seen soon, also where nothing more is to be written.
-        wait = PAUSE;
         thread::sleep(PAUSE);
     }
+}
+
+/// Damage that is come upon while an index is looked up in or written to is told otherwise.
+fn is_beyond_repair(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
 fn step(
@@ -85,17 +99,42 @@ fn step(
     index: &mut Index,
     log: &LogFile,
     forgotten: &mut Option<Instant>,
-    wait: Duration,
 ) -> rusqlite::Result<()> {
     shared.options.faults.pass();
-    if let Some(segment) = shared.tail.wait_for_full(wait) {
-        index.write(&segment)?;
+    if shared.index.is_damaged() {
+        write_again(shared, index, log)?;
+    }
+    if let Some(segment) = shared.tail.wait_for_full(PAUSE) {
+        shared.consult(|| index.write(&segment))?;
         shared.tail.drop_oldest();
     }
     if forgotten.is_none_or(|at| at.elapsed() >= FORGETTING) {
         forget(shared, index, log)?;
         *forgotten = Some(Instant::now());
     }
+    Ok(())
+}
+
+/// Writes the index again, as far as it reached: what comes after that is in the tail. Nothing is looked up in it meanwhile.
+fn write_again(shared: &Shared, index: &mut Index, log: &LogFile) -> rusqlite::Result<()> {
+    let (through, answers_through) = shared.tail.begins_after();
+    index.clear()?;
+    let mut filling =
+        Filling { index, batch: shared.options.index_batch * LARGE, segment: Segment::default() };
+    log.places_between(0, through, |place| {
+        filling.segment.add(place);
+        filling.write_if_full()
+    })?;
+    log.keys(0, |key, number| {
+        if number <= answers_through {
+            filling.segment.add_answer(key, number);
+        }
+        filling.write_if_full()
+    })?;
+    let mut last = filling.segment;
+    (last.through, last.answers_through) = (through, answers_through);
+    index.write(&last)?;
+    shared.index.note_whole();
     Ok(())
 }
 
@@ -107,7 +146,7 @@ fn forget(shared: &Shared, index: &mut Index, log: &LogFile) -> rusqlite::Result
         let after = shared.expired_through.load(Relaxed);
         let expired = log.answers_before(after, through, oldest, FORGOTTEN_AT_ONCE)?;
         let Some((_, last)) = expired.last() else { break };
-        index.forget(&expired)?;
+        shared.consult(|| index.forget(&expired))?;
         shared.expired_through.store(*last, Relaxed);
     }
     Ok(())

@@ -163,11 +163,22 @@ impl LogFile {
     pub(crate) fn places(
         &self,
         after: u64,
+        each: impl FnMut(Place) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        self.places_between(after, u64::MAX, each)
+    }
+
+    /// The same, through a position.
+    pub(crate) fn places_between(
+        &self,
+        after: u64,
+        through: u64,
         mut each: impl FnMut(Place) -> rusqlite::Result<()>,
     ) -> rusqlite::Result<()> {
-        let sql = "SELECT position, stream, revision, effective_at FROM events WHERE position > ?1";
+        let sql = "SELECT position, stream, revision, effective_at FROM events
+                   WHERE position > ?1 AND position <= ?2 ORDER BY position";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([to_stored(after)])?;
+        let mut rows = statement.query([to_stored(after), to_stored(through)])?;
         while let Some(row) = rows.next()? {
             // A stream that does not parse cannot be asked for either; whoever reads all is told about it.
             if let Ok(stream) = row.get_ref(1)?.as_str().unwrap_or_default().parse() {
@@ -231,21 +242,23 @@ impl LogFile {
         Ok(found)
     }
 
-    /// One number of one event.
-    pub(crate) fn column(&self, column: Column, position: u64) -> rusqlite::Result<Option<i64>> {
-        let sql = match column {
-            Column::EffectiveAt => "SELECT effective_at FROM events WHERE position = ?1",
-            Column::RecordedAt => "SELECT recorded_at FROM events WHERE position = ?1",
-        };
+    /// When an event was recorded.
+    pub(crate) fn recorded_at(&self, position: u64) -> rusqlite::Result<Option<i64>> {
+        let sql = "SELECT recorded_at FROM events WHERE position = ?1";
         self.connection.prepare_cached(sql)?.query_row([to_stored(position)], |row| row.get(0)).optional()
     }
-}
 
-/// A column that is read alone.
-#[derive(Clone, Copy)]
-pub(crate) enum Column {
-    EffectiveAt,
-    RecordedAt,
+    /// From when an event is effective; nothing where another one lies there, or none.
+    pub(crate) fn effective_at(
+        &self,
+        stream: StreamId,
+        revision: u64,
+        position: u64,
+    ) -> rusqlite::Result<Option<i64>> {
+        let sql = "SELECT effective_at FROM events WHERE position = ?1 AND stream = ?2 AND revision = ?3";
+        let of = (to_stored(position), stream.to_string(), to_stored(revision));
+        self.connection.prepare_cached(sql)?.query_row(of, |row| row.get(0)).optional()
+    }
 }
 
 fn prepare(connection: &Connection, options: &Options) -> rusqlite::Result<()> {

@@ -12,8 +12,8 @@ use tokio::sync::Semaphore;
 
 use crate::{
     embedded::{
-        index::Index,
-        log_file::{COLUMNS, Column, LogFile},
+        index::{Index, damaged},
+        log_file::{COLUMNS, LogFile},
         rows,
         shared::Shared,
     },
@@ -111,12 +111,13 @@ impl Reader {
         let sql = format!("SELECT {COLUMNS} FROM events WHERE position = ?1");
         let mut statement = self.log.connection.prepare_cached(&sql)?;
         let mut events = Vec::with_capacity(positions.len());
-        for position in positions {
+        for (position, revision) in positions.into_iter().zip(after + 1..) {
             let mut rows = statement.query([to_stored(position)])?;
-            match rows.next()? {
-                Some(row) => events.push(rows::decode(row, Some(keys as &dyn Keyring))?),
-                None => return Err(missing(stream, position).into()),
-            }
+            let found = rows.next()?.map(|row| rows::decode(row, Some(keys as &dyn Keyring))).transpose()?;
+            let found = found.filter(|found| found.stream == stream && found.revision == revision);
+            // Found wrong under the watch, so that the index is written again.
+            let astray = || damaged("an event is not where the index says");
+            events.push(shared.consult(|| found.ok_or_else(astray))?);
         }
         Ok(events)
     }
@@ -144,9 +145,12 @@ impl Reader {
         limit: usize,
     ) -> rusqlite::Result<Vec<u64>> {
         let newest = shared.tail.places(stream, after);
-        let before = newest.first().map_or(i64::MAX.unsigned_abs(), |(revision, _)| *revision);
-        let mut positions =
-            if before == after + 1 { Vec::new() } else { self.index.places(stream, after, before, limit)? };
+        let before = newest.first().map(|(revision, _)| *revision);
+        let mut positions = if before == Some(after + 1) {
+            Vec::new()
+        } else {
+            shared.consult(|| self.index.places(stream, after, before, limit))?
+        };
         let room = limit.saturating_sub(positions.len());
         positions.extend(newest.into_iter().take(room).map(|(_, position)| position));
         Ok(positions)
@@ -205,7 +209,7 @@ impl Reader {
         let (mut at_or_before, mut later) = (0, shared.position() + 1);
         while at_or_before + 1 < later {
             let middle = at_or_before + (later - at_or_before) / 2;
-            let recorded_at = self.log.column(Column::RecordedAt, middle)?;
+            let recorded_at = self.log.recorded_at(middle)?;
             if recorded_at.is_some_and(|recorded_at| recorded_at <= moment) {
                 at_or_before = middle;
             } else {
@@ -218,15 +222,6 @@ impl Reader {
     /// The answer to a key.
     pub(crate) fn answer(&self, shared: &Shared, key: CommandKey) -> Result<Option<KeyedAnswer>, Failed> {
         Ok(shared.answer(key, &self.log, &self.index)?)
-    }
-}
-
-fn missing(stream: StreamId, position: u64) -> BadEvent {
-    BadEvent {
-        position: Position(position),
-        stream: stream.to_string(),
-        tag: String::new(),
-        reason: "it is in the index and not in the log".to_owned(),
     }
 }
 

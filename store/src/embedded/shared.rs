@@ -18,8 +18,9 @@ use uuid::Uuid;
 
 use crate::{
     embedded::{
-        index::Index,
-        log_file::{Column, LogFile, Place},
+        index::{Index, damaged},
+        index_watch::IndexWatch,
+        log_file::{LogFile, Place},
         tail::{Segment, Tail},
     },
     folder::data_folder::DataFolder,
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     /// Only the writer inserts; a stream that is missing is looked up in the tail and then in the index.
     pub(crate) heads: Cache<StreamId, Head>,
     pub(crate) tail: Tail,
+    /// Whether the index can be relied on.
+    pub(crate) index: IndexWatch,
     /// Answers up to this number have expired and left the index; the writer deletes them.
     pub(crate) expired_through: AtomicU64,
     /// How long the last transaction took, in microseconds.
@@ -61,9 +64,9 @@ impl Shared {
         folder: &DataFolder,
         options: Options,
         (head, recorded_at): (u64, i64),
-        open: Segment,
+        (indexed, open): ((u64, u64), Segment),
     ) -> Self {
-        let tail = Tail::new(open, options.index_batch);
+        let tail = Tail::new(indexed, open, options.index_batch);
         Self {
             log_id: folder.log_id(),
             log_file: folder.log_file(),
@@ -81,6 +84,7 @@ impl Shared {
                 DefaultLifecycle::default(),
             ),
             tail,
+            index: IndexWatch::default(),
             expired_through: AtomicU64::new(0),
             last_sync: AtomicU64::new(0),
             recorded_at: AtomicI64::new(recorded_at),
@@ -113,9 +117,22 @@ impl Shared {
         if let Some(head) = self.heads.get(&stream).or_else(|| self.tail.head(stream)) {
             return Ok(head);
         }
-        let Some((revision, position)) = index.last(stream)? else { return Ok(Head::NONE) };
-        let effective_at = log.column(Column::EffectiveAt, position)?.unwrap_or(i64::MIN);
-        Ok(Head { revision, effective_at })
+        self.consult(|| {
+            let Some((revision, position)) = index.last(stream)? else { return Ok(Head::NONE) };
+            match log.effective_at(stream, revision, position)? {
+                Some(effective_at) => Ok(Head { revision, effective_at }),
+                None => Err(damaged("an event is not where the index says")),
+            }
+        })
+    }
+
+    /// Looks something up in the index, if that can be relied on; where it turns out that it cannot, it is written again.
+    pub(crate) fn consult<T>(&self, look: impl FnOnce() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        let found = self.index.consult(look);
+        if self.index.is_damaged() {
+            self.troubles.note("the index", "it is damaged and is written again from the log");
+        }
+        found
     }
 
     /// The answer to a key that is not older than a day.
@@ -127,7 +144,7 @@ impl Shared {
     ) -> rusqlite::Result<Option<KeyedAnswer>> {
         let number = match self.tail.answer(key) {
             Some(number) => Some(number),
-            None => index.answer(key)?,
+            None => self.consult(|| index.answer(key))?,
         };
         let Some(number) = number else { return Ok(None) };
         let oldest = self.clock.now() - ANSWER_LIFE;

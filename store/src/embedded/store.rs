@@ -25,6 +25,7 @@ use crate::{
         backup, erasures,
         index::Index,
         indexer,
+        key_audit::KeyAudit,
         log_file::LogFile,
         readers::Readers,
         shared::Shared,
@@ -43,6 +44,10 @@ use crate::{
 const QUEUE: usize = 4_096;
 /// How many bytes may wait. One append takes 1 MiB at most.
 const QUEUE_BYTES: usize = 64 << 20;
+/// Of how many contacts it is said that a key of theirs is gone.
+const NAMED: usize = 5;
+/// How many of the last events it is looked at whether the keys are there that they are sealed with.
+const LAST_EVENTS: u64 = 10_000;
 /// How long an append waits for room in the queue.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -79,7 +84,8 @@ impl EmbeddedStore {
         let mut index = Index::open(&folder.index_file(), &log, folder.log_id())?;
         let tail = indexer::catch_up(&mut index, &log, options.index_batch).map_err(fail)?;
         let head = log.head().map_err(fail)?;
-        let shared = Arc::new(Shared::new(folder, options, head, tail));
+        let indexed = index.reach().map_err(fail)?;
+        let shared = Arc::new(Shared::new(folder, options, head, (indexed, tail)));
 
         let (queue, waiting) = mpsc::channel(QUEUE);
         let index_reader = Index::reader(&shared.index_file).map_err(fail)?;
@@ -103,8 +109,14 @@ impl EmbeddedStore {
         };
         store.writer = start("log writer", Box::new(move || writer.run()))?;
         store.indexer = start("log indexer", Box::new(move || indexer::run(&shared, index, log_reader)))?;
-        let keys = Arc::clone(&store.keys);
-        store.rotation = start("keys", Box::new(move || resume_rotation(&keys)))?;
+        let (keys, shared, folder) = (Arc::clone(&store.keys), Arc::clone(&store.shared), folder.clone());
+        store.rotation = start(
+            "keys",
+            Box::new(move || {
+                look_after_keys(&shared, &folder);
+                resume_rotation(&keys);
+            }),
+        )?;
         Ok(Arc::new(store))
     }
 
@@ -140,6 +152,31 @@ impl Drop for EmbeddedStore {
         self.readers.close();
         self.queue = None;
         join(self.writer.take());
+    }
+}
+
+/// Says whose keys are gone, as far as that is seen quickly: rows that were there once, and keys that the last events are sealed
+/// with.
+fn look_after_keys(shared: &Shared, folder: &DataFolder) {
+    let look = || -> Result<Option<String>, OpenError> {
+        let rows = KeyAudit::open(folder.path())?.rows_lost()?;
+        let lost = KeyAudit::of_last(folder.path(), LAST_EVENTS)?;
+        Ok((rows > 0 || !lost.is_empty()).then(|| {
+            let named: Vec<String> =
+                lost.iter().take(NAMED).map(|lost| format!("contact/{}", lost.contact)).collect();
+            let of_whom = if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };
+            format!(
+                "keys.sqlite is not the one that belongs to this log, or was damaged: {rows} rows of it are gone, and of {} \
+                 contacts{of_whom} something cannot be read although nobody has erased it; `rapport check` names each. Put the \
+                 right file back",
+                lost.len()
+            )
+        }))
+    };
+    match look() {
+        Ok(None) => {}
+        Ok(Some(reason)) => shared.troubles.note("the keys", &reason),
+        Err(error) => tracing::warn!(%error, "whether all keys are there could not be looked up"),
     }
 }
 

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use domain::{BadEvent, Position, Stored};
-use rusqlite::{Connection, ErrorCode, OpenFlags};
 use uuid::Uuid;
 
 use crate::{
@@ -15,7 +14,8 @@ use crate::{
     },
     folder::format::is_of_node,
     open_error::OpenError,
-    sqlite::keep_plans,
+    read_only::ReadOnly,
+    sqlite::to_stored,
     whole_log::{Each, WholeLog},
 };
 
@@ -24,14 +24,7 @@ const ROWS_PER_READ: i64 = 50_000;
 
 /// A log that is only read.
 pub struct StoredLog {
-    connection: Connection,
-    /// Where the log could not be read in its place: the folder of a copy, which goes with this.
-    _copy: Option<tempfile::TempDir>,
-}
-
-/// Whether reading failed because something beside the log would have to be written.
-fn cannot_be_written_beside(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+    file: ReadOnly,
 }
 
 impl StoredLog {
@@ -46,63 +39,39 @@ impl StoredLog {
             }
             return Err(OpenError::Missing(path));
         }
-        match Self::connect(&path) {
-            Err(OpenError::Database { source, .. }) if cannot_be_written_beside(&source) => {
-                Self::open_copy(&path)
-            }
-            opened => opened,
-        }
-    }
-
-    /// On a medium that cannot be written the log cannot be read beside what was recorded last: a copy of both can.
-    fn open_copy(path: &Path) -> Result<Self, OpenError> {
-        let place = tempfile::tempdir().map_err(OpenError::io(std::env::temp_dir()))?;
-        for suffix in ["", "-wal"] {
-            let mut from = path.as_os_str().to_owned();
-            from.push(suffix);
-            let to = place.path().join(format!("log.sqlite{suffix}"));
-            if Path::new(&from).is_file() {
-                std::fs::copy(&from, to).map_err(OpenError::io(path))?;
-            }
-        }
-        let Self { connection, .. } = Self::connect(&place.path().join("log.sqlite"))?;
-        Ok(Self { connection, _copy: Some(place) })
-    }
-
-    fn connect(path: &Path) -> Result<Self, OpenError> {
-        let connect = || {
-            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let connection = Connection::open_with_flags(path, flags)?;
-            connection.busy_timeout(std::time::Duration::from_secs(5))?;
-            connection.pragma_update(None, "mmap_size", 1_i64 << 33)?;
-            keep_plans(&connection)?;
-            Ok((LogFile::has_its_own_tables(&connection)?, connection))
-        };
-        let (is_whole, connection) = connect().map_err(OpenError::database(path))?;
-        if !is_whole {
+        let file = ReadOnly::open(&path)?;
+        if !LogFile::has_its_own_tables(&file.connection).map_err(OpenError::database(&path))? {
             let reason = "its tables are not those of a log, so nothing in it is proven".to_owned();
-            return Err(OpenError::Unreadable { file: path.to_owned(), reason });
+            return Err(OpenError::Unreadable { file: path, reason });
         }
-        Ok(Self { connection, _copy: None })
+        Ok(Self { file })
     }
 
     /// The id that the log was given when it was made; none where there is not exactly one.
     pub fn log_id(&self) -> Option<Uuid> {
         let sql = "SELECT min(id), count(*) FROM log";
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?));
-        let found = self.connection.query_row(sql, [], read).ok();
+        let found = self.file.connection.query_row(sql, [], read).ok();
         found.filter(|(_, count)| *count == 1).map(|(id, _)| Uuid::from_bytes(id))
     }
 
     /// About how many events there are.
     pub fn length(&self) -> u64 {
-        let last = self.connection.query_row("SELECT max(position) FROM events", [], |row| row.get(0));
+        let last = self.file.connection.query_row("SELECT max(position) FROM events", [], |row| row.get(0));
         last.unwrap_or_default()
     }
 
     /// Hands out every row in the order of positions until told to stop. A row that cannot be read ends it.
-    pub fn each(&self, mut each: impl FnMut(&Result<Stored<'_>, BadEvent>) -> bool) {
-        let mut after = i64::MIN;
+    pub fn each(&self, each: impl FnMut(&Result<Stored<'_>, BadEvent>) -> bool) {
+        self.each_from(i64::MIN, each);
+    }
+
+    /// The same, after a position.
+    pub(crate) fn each_after(&self, position: u64, each: impl FnMut(&Result<Stored<'_>, BadEvent>) -> bool) {
+        self.each_from(to_stored(position), each);
+    }
+
+    fn each_from(&self, mut after: i64, mut each: impl FnMut(&Result<Stored<'_>, BadEvent>) -> bool) {
         loop {
             let mut count = 0;
             let read = self.page(after, |position, event| {
@@ -132,7 +101,7 @@ impl StoredLog {
         let comparison = if after == i64::MIN { ">=" } else { ">" };
         let sql =
             format!("SELECT {COLUMNS} FROM events WHERE position {comparison} ?1 ORDER BY position LIMIT ?2");
-        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut statement = self.file.connection.prepare_cached(&sql)?;
         let mut rows = statement.query([after, ROWS_PER_READ])?;
         while let Some(row) = rows.next()? {
             let position = row.get(0)?;

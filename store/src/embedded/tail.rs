@@ -92,6 +92,8 @@ pub(crate) struct Tail {
 struct Segments {
     full: VecDeque<Arc<Segment>>,
     open: Segment,
+    /// The last position and the last answer before it.
+    begins_after: (u64, u64),
     is_closing: bool,
 }
 
@@ -112,8 +114,9 @@ impl Segments {
 }
 
 impl Tail {
-    pub(crate) fn new(open: Segment, batch: usize) -> Self {
-        let segments = Segments { full: VecDeque::new(), open, is_closing: false };
+    /// What lies behind a position and a number of an answer, and is not in the index.
+    pub(crate) fn new(begins_after: (u64, u64), open: Segment, batch: usize) -> Self {
+        let segments = Segments { full: VecDeque::new(), open, begins_after, is_closing: false };
         Self { batch, segments: Mutex::new(segments), moved: Condvar::new() }
     }
 
@@ -157,6 +160,11 @@ impl Tail {
         self.locked().newest_first().find_map(|segment| segment.answers.get(&key)).copied()
     }
 
+    /// Up to which position and to which number of an answer everything is in the index.
+    pub(crate) fn begins_after(&self) -> (u64, u64) {
+        self.locked().begins_after
+    }
+
     /// How many events and answers are in the tail.
     pub(crate) fn len(&self) -> usize {
         self.locked().newest_first().map(Segment::len).sum()
@@ -178,7 +186,11 @@ impl Tail {
 
     /// Drops the oldest full segment: it is in the index now.
     pub(crate) fn drop_oldest(&self) {
-        self.locked().full.pop_front();
+        let mut segments = self.locked();
+        if let Some(written) = segments.full.pop_front() {
+            segments.begins_after = (written.through, written.answers_through);
+        }
+        drop(segments);
         self.moved.notify_all();
     }
 
@@ -208,7 +220,7 @@ mod tests {
     const STREAM: StreamId = StreamId::new(Kind::Fund, Uuid::nil());
 
     fn tail_of(revisions: std::ops::RangeInclusive<u64>, batch: usize) -> Tail {
-        let tail = Tail::new(Segment::default(), batch);
+        let tail = Tail::new((0, 0), Segment::default(), batch);
         for revision in revisions {
             let effective_at = i64::try_from(revision).unwrap();
             tail.extend([Place { stream: STREAM, revision, position: revision * 10, effective_at }], []);

@@ -57,7 +57,7 @@ impl DataFolder {
     }
 
     fn hold(path: &Path, remove_on_drop: bool) -> Result<Self, OpenError> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(OpenError::io(path))?;
+        make_private_folder(path)?;
         refuse_foreign(path)?;
         let lock = lock(path)?;
         let format_file = path.join(FORMAT_FILE);
@@ -157,7 +157,7 @@ impl DataFolder {
     /// The folder of the views; made where it is missing.
     pub fn views(&self) -> Result<PathBuf, OpenError> {
         let path = self.0.path.join("views");
-        DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(OpenError::io(&path))?;
+        make_private_folder(&path)?;
         Ok(path)
     }
 }
@@ -176,6 +176,11 @@ impl Drop for Held {
             let _ = fs::remove_dir_all(&self.path);
         }
     }
+}
+
+/// Makes a folder that only its owner may look into, where there is none.
+pub(crate) fn make_private_folder(path: &Path) -> Result<(), OpenError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(OpenError::io(path))
 }
 
 /// Refuses a folder that holds something but was not made by this program, before anything is put into it.

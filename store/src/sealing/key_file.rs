@@ -42,7 +42,16 @@ pub(crate) const SCHEMA: &str = "
         one INTEGER PRIMARY KEY CHECK (one = 1),
         size INTEGER NOT NULL,
         root BLOB NOT NULL
-    ) STRICT;";
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS checkpoints(size INTEGER PRIMARY KEY) STRICT;
+    CREATE TABLE IF NOT EXISTS keys_count(
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        rows INTEGER NOT NULL
+    ) STRICT;
+    INSERT OR IGNORE INTO keys_count SELECT 1, count(*) FROM keys WHERE NOT EXISTS (SELECT 1 FROM keys_count);
+    CREATE TRIGGER IF NOT EXISTS keys_counted AFTER INSERT ON keys BEGIN
+        UPDATE keys_count SET rows = rows + 1;
+    END;";
 
 /// Opens the file.
 pub(crate) fn connect(file: &Path, options: &Options) -> rusqlite::Result<Connection> {
@@ -68,7 +77,7 @@ pub(crate) fn forget_signed(file: &Path) -> Result<(), OpenError> {
     let forget = || -> rusqlite::Result<()> {
         let connection = connect(file, &Options::default())?;
         connection.execute_batch(SCHEMA)?;
-        connection.execute("DELETE FROM signed", [])?;
+        connection.execute_batch("DELETE FROM signed; DELETE FROM checkpoints")?;
         // A single file, as it was copied.
         connection.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
     };

@@ -250,8 +250,12 @@ impl Keys {
 
     /// Keeps beside the ledger's own folder up to where it has signed, so that an older one is told apart.
     pub fn note_signed(&self, size: u64, root: [u8; 32]) -> Result<(), KeyError> {
+        let mut connection = self.writing();
+        let transaction = connection.transaction()?;
         let sql = "INSERT OR REPLACE INTO signed VALUES (1, ?1, ?2)";
-        self.writing().execute(sql, params![to_stored(size), root])?;
+        transaction.execute(sql, params![to_stored(size), root])?;
+        transaction.execute("INSERT OR IGNORE INTO checkpoints VALUES (?1)", [to_stored(size)])?;
+        transaction.commit()?;
         Ok(())
     }
 
@@ -369,6 +373,10 @@ impl Keyring for Keys {
             },
         };
         decrypt(&cipher(&secret), name, &BASE64_STANDARD_NO_PAD.decode(sealed).ok()?)
+    }
+
+    fn is_destroyed(&self, subject: ContactId, key: Uuid) -> bool {
+        matches!(self.find(&self.looking_up(), (subject, key)), Ok(Some(Stored::Destroyed)))
     }
 }
 

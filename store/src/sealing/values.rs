@@ -68,11 +68,23 @@ pub(crate) fn open<'t>(text: &'t str, keyring: &dyn Keyring) -> Cow<'t, str> {
             Some(value) => {
                 write_form(out, &CLEAR_MARK, &ClearForm { subject: form.subject, key: form.key, value })
             }
-            None => write_form(out, &SEALED_MARK, &form),
+            None if keyring.is_destroyed(form.subject, key) => write_form(out, &SEALED_MARK, &form),
+            None => write_form(out, &SEALED_MARK, &SealedForm { text: String::new(), ..form }),
         }
     });
     // A form that does not parse is left as it stands: decoding will say what is wrong.
     opened.ok().flatten().map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+/// The names of the keys that values in a text are sealed with.
+pub(crate) fn names_in(text: &str) -> Vec<KeyName> {
+    let mut names = Vec::new();
+    // A form that does not parse is left as it stands: decoding will say what is wrong.
+    let _ = replace::<SealedForm, SealError>(text, &SEALED_MARK, |form, _| {
+        names.push((form.subject, form.key.unwrap_or(form.subject.0)));
+        Ok(())
+    });
+    names
 }
 
 fn write_form(out: &mut String, mark: &Mark, form: &impl serde::Serialize) -> Result<(), SealError> {
@@ -170,6 +182,16 @@ mod tests {
                 assert!(matches!(seal(text.to_owned(), keys, &mut Vec::new()), Err(SealError::Malformed)));
             }
         });
+    }
+
+    #[test]
+    fn a_value_whose_key_is_lost_is_told_from_one_that_was_erased() {
+        let (one, other) = (DataFolder::temporary().unwrap(), DataFolder::temporary().unwrap());
+        let [keys, others] = [one, other].map(|folder| Keys::open(&folder, &Options::default()).unwrap());
+        let sealed = seal(sample(), &keys, &mut Vec::new()).unwrap();
+        assert_eq!(open(&sealed, &others).matches("\"text\":\"\"").count(), 2);
+        others.destroy_owned_by(ContactId(Uuid::from_u128(7))).unwrap();
+        assert_eq!(open(&sealed, &others), sealed);
     }
 
     #[test]

@@ -2,14 +2,19 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::bail;
 use clap::Args;
 use serde_json::json;
+use store::Place;
 
-use crate::command_line::{
-    asking::open,
-    long_work::carry_out_with,
-    shared::Shared,
-    terminal::{bar, say},
+use crate::{
+    application::what_is_left,
+    command_line::{
+        asking::open,
+        long_work::carry_out_with,
+        shared::Shared,
+        terminal::{bar, say},
+    },
 };
 
 const BYTES: &str = "{msg} {bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta}";
@@ -31,18 +36,31 @@ pub(crate) struct Backup {
     keys: Option<PathBuf>,
 }
 
-/// Put a backup into a new data folder. Whoever was erased since the keys were copied is erased again.
+/// Put a backup into a new data folder, or go on with what is left of one. Whoever was erased since the keys were copied is
+/// erased again.
 #[derive(Args)]
 #[command(after_help = "\
-Example:
-  rapport --data ./restored restore /mnt/backup/rapport --keys /mnt/safe/rapport-keys")]
+Examples:
+  rapport --data ./restored restore /mnt/backup/rapport --keys /mnt/safe/rapport-keys
+  rapport restore --what-is-left                                       what is lost, and what would be done
+  rapport restore --what-is-left --because \"the disk broke, no backup\"    do it
+
+Going on with what is left destroys nothing: what cannot be used and a ledger that disagrees are set apart in the data folder,
+and that it was done is recorded, with the reason, where every auditor sees it (setting.loss_accepted). A checkpoint that
+somebody keeps elsewhere goes on to show what was lost.")]
 pub(crate) struct Restore {
     /// The folder of the backup.
-    #[arg(value_name = "DIR")]
-    from: PathBuf,
+    #[arg(value_name = "DIR", required_unless_present = "what_is_left", conflicts_with = "what_is_left")]
+    from: Option<PathBuf>,
     /// The folder of the keys.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "what_is_left")]
     keys: Option<PathBuf>,
+    /// Go on with what is left in the data folder itself, where no backup has what was lost.
+    #[arg(long)]
+    what_is_left: bool,
+    /// Why, in one line that stays in the log for ever: name nobody in it.
+    #[arg(long, value_name = "TEXT", requires = "what_is_left")]
+    because: Option<String>,
 }
 
 impl Backup {
@@ -64,8 +82,9 @@ impl Backup {
 
 impl Restore {
     pub(crate) async fn run(self, shared: &Shared) -> anyhow::Result<ExitCode> {
+        let Some(from) = self.from else { return go_on(shared, self.because.as_deref()).await };
         let bar = bar(0, BYTES).with_message("copying");
-        let (from, keys, to) = (self.from, self.keys, shared.data.clone());
+        let (keys, to) = (self.keys, shared.data.clone());
         let shown = bar.clone();
         let restore = move || {
             store::restore(&from, keys.as_deref(), &to, |done, all| {
@@ -92,8 +111,43 @@ impl Restore {
                  backup\n",
             )?;
         }
+        if copied.keys_position.is_none_or(|keys| keys < copied.position) {
+            let (name, held) = (shared.name(), copied.position.0);
+            what_is_left::note_restored_without_keys(&shared.data, &name, held).await?;
+        }
         // What was erased is erased again before anything is answered; the views are built on the way.
         drop(open(shared).await?);
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Says what is lost, and goes on without it where somebody says why.
+async fn go_on(shared: &Shared, because: Option<&str>) -> anyhow::Result<ExitCode> {
+    if !matches!(shared.place()?, Place::Folder) {
+        bail!("the log lies in a cluster: begin an empty folder, which is filled from there");
+    }
+    let Some(because) = because else {
+        return match what_is_left::what_is_lost(&shared.data).await? {
+            None => {
+                say("nothing stands in the way: the folder opens as it is\n")?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Some(lost) => bail!(
+                "{lost:#}\n\nTo go on with what is left, say why: rapport restore --what-is-left --because TEXT. What cannot be \
+                 used is set apart in the data folder, index and views are made again from the log, and what was done is \
+                 recorded."
+            ),
+        };
+    };
+    let left = what_is_left::go_on(&shared.data, &shared.name(), because).await?;
+    say(&format!(
+        "lost: {}\nthe log goes on with {} events of {} that it is known to have held; that is recorded as setting.loss_accepted\n",
+        left.lost.join(", "),
+        left.held,
+        left.known.max(left.held)
+    ))?;
+    if let Some(set_apart) = left.set_apart {
+        say(&format!("what cannot be used lies in {}\n", set_apart.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }

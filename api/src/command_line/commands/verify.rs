@@ -5,12 +5,14 @@ use std::{fs, path::PathBuf, process::ExitCode, time::Instant};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use domain::{BadEvent, Stored};
 use ledger::{
     bundle::{BUNDLE_LIMIT, Bundle},
     note::Verifier,
     verification::{Report, Verification},
 };
-use store::{Place, Side};
+use serde::Serialize;
+use store::{KeyAudit, LostKey, Place, Side};
 
 use crate::command_line::{
     shared::Shared,
@@ -18,6 +20,8 @@ use crate::command_line::{
     verdict::Verdict,
 };
 
+/// Of how many contacts it is said that their keys are gone.
+const NAMED: usize = 20;
 /// How often the bar moves, in events.
 const TOLD_EVERY: u64 = 4_096;
 
@@ -99,6 +103,10 @@ impl Verify {
             let answer = serde_json::json!({ "fault": fault });
             return self.tell(&answer, || format!("NOT PROVEN: {fault}\n"), Verdict::Altered);
         }
+        let mut keys = KeysBeside::of(&side);
+        if let Some(sizes) = keys.audit.as_ref().and_then(|audit| audit.signed_sizes().ok()) {
+            verification = verification.with_signed_sizes(&sizes);
+        }
         let bar = log_bar("verifying");
         bar.set_length(log.length().unwrap_or_default());
         let mut count = 0;
@@ -107,23 +115,24 @@ impl Verify {
             if count % TOLD_EVERY == 0 {
                 bar.set_position(count);
             }
+            keys.take(event);
             verification.event(event)
         })
         .await?;
         bar.finish_and_clear();
         let report = verification.end();
         let seconds = begun.elapsed().as_secs_f64();
+        let keys = keys.end(report.fault.is_none());
         // Where nothing is signed nothing is proven, whatever may be the reason.
         let verdict = match report.fault {
+            None if keys.are_lost() => Verdict::Altered,
             None if report.covered == 0 && report.events > 0 => Verdict::CannotBeTold,
             None => Verdict::Sound,
             Some(_) => Verdict::Altered,
         };
-        self.tell(
-            &serde_json::to_value(&report)?,
-            || in_words(&report, seconds, !outside.is_empty()),
-            verdict,
-        )
+        let mut answer = serde_json::to_value(&report)?;
+        answer["keys"] = serde_json::to_value(&keys)?;
+        self.tell(&answer, || in_words(&report, seconds, !outside.is_empty()) + &keys.in_words(), verdict)
     }
 
     fn bundle(&self, file: &PathBuf, key: Option<Verifier>) -> anyhow::Result<Verdict> {
@@ -131,7 +140,8 @@ impl Verify {
         if fs::metadata(file).with_context(read)?.len() > BUNDLE_LIMIT {
             bail!("{} is larger than any bundle", file.display());
         }
-        let text = fs::read_to_string(file).with_context(read)?;
+        // What is no text any more was one when it was written.
+        let text = String::from_utf8_lossy(&fs::read(file).with_context(read)?).into_owned();
         let own = key.is_none();
         let proven = Bundle::read(&text).and_then(|bundle| {
             let key = key.map_or_else(|| bundle.own_key(), Ok)?;
@@ -191,6 +201,67 @@ impl Verify {
         let text = if self.json { format!("{}\n", serde_json::to_string_pretty(answer)?) } else { words() };
         say(&text)?;
         Ok(verdict)
+    }
+}
+
+/// The keys that lie beside a log in a folder, looked through on the way.
+struct KeysBeside {
+    audit: Option<KeyAudit>,
+    unknown: Option<String>,
+}
+
+impl KeysBeside {
+    fn of(side: &Side) -> Self {
+        let Side::Folder(folder) = side else { return Self { audit: None, unknown: None } };
+        match KeyAudit::open(folder) {
+            Ok(audit) => Self { audit: Some(audit), unknown: None },
+            Err(error) => Self { audit: None, unknown: Some(error.to_string()) },
+        }
+    }
+
+    fn take(&mut self, event: &Result<Stored<'_>, BadEvent>) {
+        if let (Some(audit), Ok(stored)) = (&mut self.audit, event)
+            && let Err(error) = audit.event(stored)
+        {
+            (self.audit, self.unknown) = (None, Some(error.to_string()));
+        }
+    }
+
+    /// What came of it, where the whole log was read.
+    fn end(self, is_whole: bool) -> KeysFound {
+        let lost = self.audit.filter(|_| is_whole).map(KeyAudit::end).unwrap_or_default();
+        KeysFound { lost, unknown: self.unknown }
+    }
+}
+
+/// Whose keys are gone although nobody erased them.
+#[derive(Serialize)]
+struct KeysFound {
+    lost: Vec<LostKey>,
+    /// Why that cannot be told.
+    unknown: Option<String>,
+}
+
+impl KeysFound {
+    fn are_lost(&self) -> bool {
+        !self.lost.is_empty() || self.unknown.is_some()
+    }
+
+    fn in_words(&self) -> String {
+        let mut text = String::new();
+        for LostKey { contact, keys, needed_by } in self.lost.iter().take(NAMED) {
+            text += &format!(
+                "LOST: {keys} keys of contact/{contact} are gone although no event erased them; the first is needed by the \
+                 event at position {needed_by}\n"
+            );
+        }
+        if self.lost.len() > NAMED {
+            text += &format!("LOST: keys of {} more contacts; --json names all\n", self.lost.len() - NAMED);
+        }
+        if let Some(unknown) = &self.unknown {
+            text += &format!("LOST: whether the keys are whole cannot be told: {unknown}\n");
+        }
+        text
     }
 }
 

@@ -69,7 +69,7 @@ fn content(sheet: &Sheet<'_>, title: &str) -> Markup {
 fn title(steps: &Steps) -> String {
     match &steps.name {
         Some(Shown { text: Some(text), .. }) => text.clone(),
-        Some(_) => format!("an erased {}", steps.thing.kind),
+        Some(name) => format!("{} ({})", steps.thing.kind, name.instead().unwrap_or_default()),
         None => format!("{} {}", steps.thing.kind, short(&steps.thing.id.to_string())),
     }
 }
@@ -276,7 +276,7 @@ fn values(shown: &[Shown]) -> Markup {
             @if index > 0 { "; " }
             @match &value.text {
                 Some(text) => span.value.long[text.len() > LONG] { (short_ids(text)) },
-                None => (erased()),
+                None => em.erased { (value.instead().unwrap_or_default()) },
             }
             @if let Some(note) = &value.note { " " span.soft { "(" (note) ")" } }
         }

@@ -93,8 +93,7 @@ pub(crate) fn values(values: &[Shown]) -> String {
 fn value(shown: &Shown) -> String {
     let text = match &shown.text {
         Some(text) => tame(text),
-        None if shown.forgotten => "(erased)".to_owned(),
-        None => String::new(),
+        None => shown.instead().map(|instead| format!("({instead})")).unwrap_or_default(),
     };
     let text = match text.char_indices().nth(WIDEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
