@@ -1,5 +1,7 @@
-//! The real program killed at fifty moments: while it imports, while it rebuilds, while clients write. What was
-//! acknowledged is there afterwards, what was refused is not, and every view says what the log says.
+//! The real program killed at fifty moments, while it imports, while it rebuilds, while clients write, and its power cut at
+//! ten. What was acknowledged is there afterwards, what was refused is not, and every view says what the log says.
+//!
+//! `RAPPORT_FAULTS=1000` makes it a thousand kills and two hundred cuts.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,14 +20,23 @@ use domain::Kind;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Ask, Client, Dice, Reply, Served, id, printed, program};
+use crate::harness::{Ask, Client, Dice, Reply, Served, TEST_TIMEOUT, id, printed, program};
 
 const KILLS_OF_IMPORTS: u64 = 15;
 const KILLS_OF_REBUILDS: u64 = 10;
 const KILLS_UNDER_LOAD: u64 = 25;
+const POWER_CUTS: u64 = 10;
+/// Of how many faults the numbers above are, unless more are asked for.
+const FAULTS: u64 = 50;
 /// How many clients write at the same time.
 const CLIENTS: u64 = 4;
 const OPPORTUNITIES: u64 = 1_500;
+
+/// How often something is to happen, in proportion to how many faults are asked for.
+fn times(usual: u64) -> u64 {
+    let faults = std::env::var("RAPPORT_FAULTS").ok().and_then(|faults| faults.parse().ok());
+    (usual * faults.unwrap_or(FAULTS) / FAULTS).max(1)
+}
 
 /// What the log says, by plain sums over its events.
 #[derive(Default)]
@@ -224,7 +235,7 @@ fn an_import_that_is_killed_is_taken_up_again_and_reaches_the_exact_totals() {
     let mut victims = Vec::new();
     for seed in 1..=3 {
         let mut victim = Victim::new(seed);
-        for _ in 0..KILLS_OF_IMPORTS / 3 {
+        for _ in 0..times(KILLS_OF_IMPORTS) / 3 {
             let moment = victim.moment(whole);
             sales.import(|arguments| run_for(moment, victim.path(), arguments));
             victim.audit().kill();
@@ -252,7 +263,7 @@ fn a_rebuild_that_is_killed_leaves_every_view_as_it_was() {
     let began = Instant::now();
     printed(victim.path(), &["rebuild"]);
     let whole = began.elapsed();
-    for round in 0..KILLS_OF_REBUILDS {
+    for round in 0..times(KILLS_OF_REBUILDS) {
         let moment = victim.moment(whole);
         if round % 2 == 0 {
             run_for(moment, victim.path(), &["rebuild"]);
@@ -320,10 +331,43 @@ fn write(mut client: Client, seed: u64, numbers: &AtomicU64, told: &Mutex<Told>)
 
 #[test]
 fn what_was_acknowledged_under_load_is_there_after_a_kill_and_what_was_refused_is_not() {
-    let mut victim = Victim::new(5);
+    let (seed, rounds) = (5, times(KILLS_UNDER_LOAD));
+    under_load(seed, rounds, |folder, _| Served::start(folder), |served, _| served.kill());
+}
+
+#[test]
+fn what_was_acknowledged_under_load_is_there_after_a_power_cut_and_what_was_refused_is_not() {
+    let place = tempfile::tempdir().unwrap();
+    let shim = place.path().join("power_cut.so");
+    let compiled = std::process::Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .args([&shim, &Path::new(env!("CARGO_MANIFEST_DIR")).join("power_cut.c")])
+        .args(["-ldl", "-lpthread"])
+        .status();
+    if !compiled.is_ok_and(|status| status.success()) {
+        eprintln!("not tried: there is no compiler for C");
+        return;
+    }
+    let cut = |round: u64| place.path().join(format!("cut-{round}"));
+    under_load(
+        6,
+        times(POWER_CUTS),
+        |folder, round| Served::start_under_power(folder, &shim, &cut(round)),
+        |mut served, round| {
+            fs::write(cut(round), round.to_string()).unwrap();
+            let ended = served.ended_within(TEST_TIMEOUT).unwrap();
+            assert_eq!(ended.code(), Some(137), "it ended in another way");
+        },
+    );
+}
+
+/// Lets clients write until the program ends by force, starts it again and holds everything against what they were told.
+fn under_load(seed: u64, rounds: u64, start: impl Fn(&Path, u64) -> Served, end: impl Fn(Served, u64)) {
+    let mut victim = Victim::new(seed);
     let (numbers, told) = (AtomicU64::new(1), Mutex::<Told>::default());
-    let mut served = victim.audit();
-    for round in 0..KILLS_UNDER_LOAD {
+    drop(victim.audit());
+    for round in 0..rounds {
+        let served = start(victim.path(), round);
         let moment = victim.moment(Duration::from_millis(400));
         std::thread::scope(|scope| {
             for client in 0..CLIENTS {
@@ -331,11 +375,11 @@ fn what_was_acknowledged_under_load_is_there_after_a_kill_and_what_was_refused_i
                 scope.spawn(move || write(connection, round * CLIENTS + client, numbers, told));
             }
             std::thread::sleep(moment);
-            served.kill();
+            end(served, round);
         });
         // Verified before anything opens it again, and so past every checkpoint that was signed.
         assert!(printed(victim.path(), &["verify"]).starts_with("PROVEN"));
-        served = victim.audit();
+        let served = victim.audit();
         victim.connect(&served).ask(&Ask::new("POST", "/admin/checkpoint", "")).unwrap().good();
         let mut told = told.lock().unwrap();
         check_told(&victim.sums, &told);
@@ -350,8 +394,9 @@ fn what_was_acknowledged_under_load_is_there_after_a_kill_and_what_was_refused_i
         check_told(&victim.sums, &told);
     }
     let told = told.into_inner().unwrap();
-    assert!(told.acknowledged.len() > 500, "only {} were acknowledged", told.acknowledged.len());
-    assert!(told.refused.len() > 50, "only {} were refused", told.refused.len());
+    let enough = usize::try_from(rounds).unwrap();
+    assert!(told.acknowledged.len() > 20 * enough, "only {} were acknowledged", told.acknowledged.len());
+    assert!(told.refused.len() > 2 * enough, "only {} were refused", told.refused.len());
     let events: usize =
         told.acknowledged.iter().map(|answer| answer["events"].as_array().unwrap().len()).sum();
     let tokens = victim.sums.events.values().filter(|(stream, _)| stream.starts_with("member-")).count();

@@ -339,6 +339,14 @@ impl Served {
         Self::wait_for(serving)
     }
 
+    /// Starts it so that what it has not synced is lost when a file appears.
+    pub(crate) fn start_under_power(folder: &Path, shim: &Path, cut: &Path) -> Self {
+        let mut serving = program(folder, &SERVE);
+        serving.env("RAPPORT_LOG", "error").env("LD_PRELOAD", shim);
+        serving.env("POWER_ROOT", folder).env("POWER_CUT", cut);
+        Self::wait_for(serving)
+    }
+
     /// What it says of itself; whoever takes it reads it or does not.
     pub(crate) fn errors(&mut self) -> ChildStderr {
         self.child.stderr.take().unwrap()

@@ -4,12 +4,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 use axum::http::StatusCode;
-use domain::Kind;
+use domain::{Kind, Role};
 use futures::future::join_all;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::harness::{Ask, Client, Served, System, id, printed};
+use crate::harness::{Ask, Client, Served, System, id, printed, send};
 
 const RACERS: u64 = 64;
 
@@ -207,4 +208,43 @@ async fn whoever_has_written_reads_what_they_wrote() {
         })
     });
     join_all(writers).await.into_iter().for_each(Result::unwrap);
+}
+
+#[tokio::test]
+async fn under_one_key_a_command_is_the_same_by_either_door_and_however_it_is_spaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let system = System::open(folder.path()).await;
+    let gift = id(Kind::Gift, 1);
+    let line = format!(
+        r#"{{"kind":"gift","id":"{gift}","key":"k1","receive":{{"amount":{{"minor":5,"currency":"USD"}}}}}}"#
+    );
+    let first = system.ask(Ask::new("POST", "/commands", line.clone())).await.good().lines().pop().unwrap();
+    assert_eq!(first["status"], 200, "{first}");
+    let spaced = line.replace("{\"amount\"", "{\n \"amount\" ").replace(",\"key\"", " ,\"key\"");
+    let again = system.ask(Ask::new("POST", "/commands", spaced)).await.good().lines().pop().unwrap();
+    assert_eq!(again["events"], first["events"], "{again}");
+    let by_the_other_door = r#"{"receive": {"amount": {"minor": 5, "currency": "USD"}}}"#;
+    let path = format!("/commands/gift/{gift}");
+    let other = system.ask(Ask::new("POST", path.clone(), by_the_other_door).key("k1")).await.good().json();
+    assert_eq!(other["events"], first["events"], "{other}");
+    let another = by_the_other_door.replace(": 5", ": 6");
+    assert_eq!(system.ask(Ask::new("POST", path, another).key("k1")).await.status, 422);
+    assert_eq!(system.view("giving", "").await["totals"]["gifts"], 1);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_out_of_time_says_of_each_line_that_it_was_not_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let system = System::open(folder.path()).await;
+    let ending = CancellationToken::new();
+    let router = api::http::router(Arc::clone(&system.rapport), api::http::Trust::Tokens, ending.clone());
+    ending.cancel();
+    let ask = ndjson(&batch(3)).token(system.token(Role::Admin));
+    let outcomes = send(&router, &ask).await.unwrap().good().lines();
+    assert_eq!(outcomes.len(), 3);
+    for (outcome, line) in outcomes.iter().zip(1..) {
+        assert_eq!((&outcome["line"], &outcome["status"]), (&json!(line), &json!(503)), "{outcome}");
+        assert!(outcome["problem"]["detail"].as_str().unwrap().contains("send this line again"), "{outcome}");
+    }
+    assert_eq!(system.head().0, 0, "nothing was done");
 }

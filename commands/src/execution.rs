@@ -9,6 +9,7 @@ mod envelope;
 mod error;
 mod gates;
 mod registry;
+mod repetition;
 mod request;
 mod rights;
 mod stream;

@@ -57,8 +57,7 @@ pub struct Body {
     pub causation: Option<EventId>,
     /// The import that the command comes from.
     pub source: Option<Source>,
-    /// SHA-256 of the text it was read from, or of the text that it would be, to tell a repetition from another
-    /// command under the same key.
+    /// SHA-256 of all that it says, to tell a repetition from another command under the same key.
     pub hash: [u8; 32],
 }
 

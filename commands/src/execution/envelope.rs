@@ -9,10 +9,12 @@ use serde::{
     de::{Error as _, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::command::{BatchLine, Body, Fields, Form, KEY_LIMIT, Malformed};
+use super::{
+    command::{BatchLine, Body, Fields, Form, KEY_LIMIT, Malformed},
+    repetition::{self, Around},
+};
 use crate::kit::text::{Line, Prose};
 
 impl Body {
@@ -31,7 +33,7 @@ impl Body {
                     .to_owned(),
             });
         }
-        envelope.into_body(json)
+        envelope.into_body()
     }
 }
 
@@ -50,7 +52,7 @@ impl BatchLine {
         })?;
         let id = envelope.id.take().ok_or_else(|| missing("id"))?;
         let (key, if_match) = (envelope.key.take().map(Line::into_string), envelope.if_match.take());
-        Ok(Self { kind, id, key, if_match, body: envelope.into_body(json)? })
+        Ok(Self { kind, id, key, if_match, body: envelope.into_body()? })
     }
 }
 
@@ -93,7 +95,7 @@ struct Envelope {
 }
 
 impl Envelope {
-    fn into_body(self, json: &[u8]) -> Result<Body, Malformed> {
+    fn into_body(self) -> Result<Body, Malformed> {
         let (name, fields) = self.command.ok_or_else(|| Malformed {
             field: None,
             message: "the command is missing: expected one member named after it, for example {\"qualify\": \
@@ -103,16 +105,27 @@ impl Envelope {
         if let Some(source) = &self.source {
             check_source(source)?;
         }
+        let reason = self.reason.map(Prose::into_string);
+        let around = Around {
+            occurred_at: self.occurred_at,
+            reason: reason.as_deref(),
+            on_behalf_of: self.on_behalf_of.as_ref(),
+            correlation: self.correlation,
+            causation: self.causation,
+            source: self.source.as_ref(),
+        };
+        let hash = repetition::hash(&name, fields.get(), &around);
+        let hash = hash.map_err(|error| Malformed { field: None, message: error.to_string() })?;
         Ok(Body {
             name,
             fields: Fields(Form::Json(fields)),
             occurred_at: self.occurred_at,
-            reason: self.reason.map(Prose::into_string),
+            reason,
             on_behalf_of: self.on_behalf_of,
             correlation: self.correlation,
             causation: self.causation,
             source: self.source,
-            hash: Sha256::digest(json).into(),
+            hash,
         })
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use domain::{Actor, EventId, Kind, Source};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
     command::{Body, Command, Fields, Form, Malformed, Sender},
     envelope::check_source,
+    repetition::{self, Around},
 };
 use crate::kit::text::Prose;
 
@@ -68,26 +68,26 @@ impl<C: Serialize + Send + Sync + 'static> Request<C> {
         if let Some(source) = &self.source {
             check_source(source)?;
         }
-        let text = Text {
-            command: &self.command,
+        let text = serde_json::to_string(&self.command).map_err(|error| unwritable(error.to_string()))?;
+        let parts = text.strip_prefix("{\"").and_then(|text| text.strip_suffix('}')?.split_once("\":"));
+        let (name, fields) =
+            parts.ok_or_else(|| unwritable("a command must be an externally tagged enum".to_owned()))?;
+        let reason = self.reason.map(Prose::into_string);
+        let around = Around {
             occurred_at: self.occurred_at,
-            reason: self.reason.as_ref(),
+            reason: reason.as_deref(),
             on_behalf_of: self.on_behalf_of.as_ref(),
             correlation: self.correlation,
             causation: self.causation,
             source: self.source.as_ref(),
         };
-        let text = serde_json::to_string(&text).map_err(|error| unwritable(error.to_string()))?;
-        let name =
-            text.strip_prefix("{\"").and_then(|text| text.split_once('"')).map(|(name, _)| name.to_owned());
-        let name =
-            name.ok_or_else(|| unwritable("a command must be an externally tagged enum".to_owned()))?;
+        let hash = repetition::hash(name, fields, &around).map_err(|error| unwritable(error.to_string()))?;
         let body = Body {
-            name,
-            hash: Sha256::digest(&text).into(),
+            name: name.to_owned(),
+            hash,
             fields: Fields(Form::Typed(Arc::new(self.command))),
             occurred_at: self.occurred_at,
-            reason: self.reason.map(Prose::into_string),
+            reason,
             on_behalf_of: self.on_behalf_of,
             correlation: self.correlation,
             causation: self.causation,
@@ -95,23 +95,4 @@ impl<C: Serialize + Send + Sync + 'static> Request<C> {
         };
         Ok(Command { kind, id: self.id, body, sender: self.sender, key: self.key, if_match: self.if_match })
     }
-}
-
-/// What the command would be as JSON text; its name stands first.
-#[derive(Serialize)]
-struct Text<'a, C> {
-    #[serde(flatten)]
-    command: &'a C,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    occurred_at: Option<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a Prose>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    on_behalf_of: Option<&'a Actor>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    correlation: Option<Uuid>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    causation: Option<EventId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<&'a Source>,
 }

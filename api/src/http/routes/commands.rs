@@ -1,16 +1,20 @@
 //! `POST /commands/{kind}/{id}` and `POST /commands`: the only way in for changes.
 
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
 use axum::{
     Json,
-    body::Bytes,
+    body::{Body, Bytes},
     extract::{Path, State, rejection::BytesRejection},
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use commands::{BatchLine, Body, Command, KindDescription, command::KEY_LIMIT};
+use commands::{BatchLine, Command, KindDescription, command::KEY_LIMIT};
 use domain::{Answer, Role, StreamId};
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::{sync::mpsc, time::Instant};
+use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{
     application::{
@@ -28,7 +32,11 @@ use crate::{
 /// How many lines a batch may have.
 const LINES_MAX: usize = 20_000;
 /// How many lines are carried out at a time.
-const LINES_AT_A_TIME: usize = 4_096;
+const LINES_AT_A_TIME: usize = 2_048;
+/// How many such parts wait to be read.
+const CHUNKS_AHEAD_MAX: usize = 2;
+/// How long a batch may take; what is not done by then is said line by line.
+const BATCH_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Carries out one command.
 pub(crate) async fn one(
@@ -41,7 +49,7 @@ pub(crate) async fn one(
     let StreamId { kind, id } = read_thing(&kind, &id)?;
     let body = received(body)?;
     let (key, if_match) = (key(&headers)?, if_match(&headers)?);
-    let (sender, body) = sender(&caller, Body::parse(&body)?);
+    let (sender, body) = sender(&caller, commands::Body::parse(&body)?);
     let answer = send(&app.rapport, Command { kind, id, body, sender, key, if_match }).await?;
     let tag = HeaderValue::from_str(&format!("\"{}\"", answer.revision));
     let mut response = Json(answer).into_response();
@@ -133,21 +141,56 @@ pub(crate) async fn batch(
     }
     // Some editors begin a file with a mark that is no part of it.
     let text = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&body);
-    let lines: Vec<(usize, &[u8])> = text
+    let lines: Vec<(usize, Bytes)> = text
         .split(|byte| *byte == b'\n')
         .enumerate()
         .map(|(index, line)| (index + 1, line.trim_ascii()))
         .filter(|(_, line)| !line.is_empty())
+        .map(|(number, line)| (number, body.slice_ref(line)))
         .collect();
-    let mut answered = Vec::with_capacity(body.len() / 2);
+    let (told, answered) = mpsc::channel(CHUNKS_AHEAD_MAX);
+    tokio::spawn(carry_out_in_time(app, caller, lines, told));
+    let answer = Body::from_stream(ReceiverStream::new(answered));
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], answer).into_response())
+}
+
+/// Carries out a batch for as long as it may take, and tells of each line what it came to. Ends early where nobody listens any
+/// more.
+async fn carry_out_in_time(
+    app: App,
+    caller: Caller,
+    lines: Vec<(usize, Bytes)>,
+    told: mpsc::Sender<Result<Vec<u8>, Infallible>>,
+) {
+    let deadline = Instant::now() + BATCH_TIMEOUT;
+    let turn = tokio::time::timeout_at(deadline, Arc::clone(&app.batches).acquire_owned()).await;
     for lines in lines.chunks(LINES_AT_A_TIME) {
-        for outcome in carry_out(&app, &caller, lines).await {
+        let outcomes = if turn.is_err() || Instant::now() >= deadline || app.ending.is_cancelled() {
+            lines.iter().map(|(line, _)| refused(*line, out_of_time())).collect()
+        } else {
+            carry_out(&app, &caller, lines).await
+        };
+        let mut chunk = Vec::with_capacity(outcomes.len() * 256);
+        for outcome in outcomes {
             // Writing into memory does not fail.
-            let _ = serde_json::to_writer(&mut answered, &outcome);
-            answered.push(b'\n');
+            let _ = serde_json::to_writer(&mut chunk, &outcome);
+            chunk.push(b'\n');
+        }
+        // Somebody who does not read holds up no other: what is not read by then is not carried out.
+        if !matches!(
+            tokio::time::timeout_at(deadline + BATCH_TIMEOUT, told.send(Ok(chunk))).await,
+            Ok(Ok(()))
+        ) {
+            return;
         }
     }
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], answered).into_response())
+}
+
+fn out_of_time() -> Problem {
+    Problem::unavailable(format!(
+        "not carried out: the batch took longer than {} seconds, or the server is ending: send this line again",
+        BATCH_TIMEOUT.as_secs()
+    ))
 }
 
 /// What the document says of it.
@@ -165,7 +208,7 @@ pub(crate) fn batch_operation(types: &mut Types<'_>) -> Operation {
         .refuses(&[413, 429])
 }
 
-async fn carry_out(app: &App, caller: &Caller, lines: &[(usize, &[u8])]) -> Vec<LineOutcome> {
+async fn carry_out(app: &App, caller: &Caller, lines: &[(usize, Bytes)]) -> Vec<LineOutcome> {
     let mut outcomes: Vec<Option<LineOutcome>> = Vec::with_capacity(lines.len());
     let mut commands = Vec::with_capacity(lines.len());
     for (line, text) in lines {
