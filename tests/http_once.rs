@@ -220,7 +220,7 @@ async fn under_one_key_a_command_is_the_same_by_either_door_and_however_it_is_sp
     );
     let first = system.ask(Ask::new("POST", "/commands", line.clone())).await.good().lines().pop().unwrap();
     assert_eq!(first["status"], 200, "{first}");
-    let spaced = line.replace("{\"amount\"", "{\n \"amount\" ").replace(",\"key\"", " ,\"key\"");
+    let spaced = line.replace("{\"amount\"", "{ \"amount\" ").replace(",\"key\"", " ,\"key\"");
     let again = system.ask(Ask::new("POST", "/commands", spaced)).await.good().lines().pop().unwrap();
     assert_eq!(again["events"], first["events"], "{again}");
     let by_the_other_door = r#"{"receive": {"amount": {"minor": 5, "currency": "USD"}}}"#;

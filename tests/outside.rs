@@ -7,6 +7,7 @@ mod attacks;
 mod contract;
 mod crash;
 mod crash_of_the_store;
+mod days;
 mod demo;
 mod disclosures;
 mod erasure;

@@ -18,6 +18,8 @@ use crate::kit::{
 #[derive(Clone, Debug, Default)]
 pub struct State {
     zone: Field<String>,
+    /// The zone that was last said to have held from the beginning.
+    beginning: Option<String>,
     first_month: Field<u8>,
 }
 
@@ -29,6 +31,10 @@ pub enum Command {
     ChooseZone {
         /// IANA name, for example `America/New_York`.
         zone: Line<60>,
+        /// Whether it held from the beginning: then everything that was recorded before is counted by its days too, and the
+        /// views are built anew.
+        #[serde(default)]
+        from_the_beginning: bool,
     },
     /// The organisation's fiscal year begins with this month.
     ChooseFiscalYear {
@@ -87,13 +93,17 @@ impl Decider for Setting {
             return Err(Rejection::OtherId);
         }
         match command {
-            Command::ChooseZone { zone } => {
+            Command::ChooseZone { zone, from_the_beginning } => {
                 let zone = zone.into_string();
                 if zone.parse::<Tz>().is_err() {
                     return Err(Rejection::NotAZone(zone));
                 }
+                let chosen = SettingEvent::ZoneChosen { zone: zone.clone(), from_the_beginning };
+                if from_the_beginning && state.beginning.as_ref() != Some(&zone) {
+                    return Ok(Decision::one(chosen));
+                }
                 let comparison = state.zone.compare(Some(&zone), given.source);
-                Ok(comparison.decision("zone", SettingEvent::ZoneChosen { zone }))
+                Ok(comparison.decision("zone", chosen))
             }
             Command::ChooseFiscalYear { first_month } => {
                 if !(1..=12).contains(&first_month) {
@@ -112,7 +122,12 @@ impl Decider for Setting {
 
     fn evolve(state: &mut State, event: &SettingEvent, past: &Past<'_>) {
         match event {
-            SettingEvent::ZoneChosen { zone } => state.zone.set(Some(zone.clone()), past),
+            SettingEvent::ZoneChosen { zone, from_the_beginning } => {
+                state.zone.set(Some(zone.clone()), past);
+                if *from_the_beginning {
+                    state.beginning = Some(zone.clone());
+                }
+            }
             SettingEvent::FiscalYearChosen { first_month } => {
                 state.first_month.set(Some(*first_month), past);
             }
@@ -139,8 +154,12 @@ mod tests {
         given::<Setting>(&[])
             .about(SETTINGS)
             .when("choose_zone", json!({"zone": "America/New_York"}))
-            .then(&[SettingEvent::ZoneChosen { zone: "America/New_York".into() }])
+            .then(&[SettingEvent::ZoneChosen { zone: "America/New_York".into(), from_the_beginning: false }])
             .when("choose_zone", json!({"zone": "America/New_York"}))
+            .then_nothing()
+            .when("choose_zone", json!({"zone": "America/New_York", "from_the_beginning": true}))
+            .then(&[SettingEvent::ZoneChosen { zone: "America/New_York".into(), from_the_beginning: true }])
+            .when("choose_zone", json!({"zone": "America/New_York", "from_the_beginning": true}))
             .then_nothing()
             .when("choose_zone", json!({"zone": "New York"}))
             .then_refused("not-a-zone");

@@ -6,6 +6,7 @@
 
 pub mod contact;
 pub mod conversation;
+pub mod days;
 pub mod deal;
 pub mod disclosure;
 pub mod enrolment;
@@ -29,6 +30,7 @@ pub mod schema;
 pub mod setting;
 pub mod stored;
 pub mod tagged;
+pub mod zones;
 
 pub use event::{Event, Kind, KindEvent, KindSet};
 pub use event_store::{
@@ -46,3 +48,4 @@ pub use personal::{ErasureGround, Forgotten, Keyring, Personal};
 pub use recorded::{Actor, BadEvent, LookedUp, Metadata, Position, Recorded, Source};
 pub use role::Role;
 pub use stored::Stored;
+pub use zones::Zones;

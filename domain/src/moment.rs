@@ -6,6 +6,30 @@ use std::borrow::Cow;
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use serde::{Deserialize, Deserializer, de::Error};
 
+/// When something was so, as it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// At a moment: `2020-01-31T12:00:00Z`.
+    Moment(DateTime<Utc>),
+    /// On a day, and nobody said when: `2020-01-31`.
+    Day(NaiveDate),
+}
+
+impl<'de> Deserialize<'de> for Told {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        match text.parse::<NaiveDate>().ok().filter(|_| text.len() == DAY_LENGTH) {
+            Some(day) => year(day.year()).map(|()| Self::Day(day)),
+            None => read(&text).map(Self::Moment).map_err(|_: D::Error| {
+                D::Error::custom("is no moment and no day: write it as 2020-01-31T12:00:00Z or 2020-01-31")
+            }),
+        }
+    }
+}
+
+/// How long a day is that is written as a day.
+const DAY_LENGTH: usize = "2020-01-31".len();
+
 /// Reads a moment.
 pub fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
     read(&Cow::<'de, str>::deserialize(deserializer)?)

@@ -2,12 +2,13 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use uuid::Uuid;
 
 use crate::{
+    days::midnight,
     event::Event,
     ids::{ContactId, EventId, StreamId},
     personal::{Forgotten, Personal},
@@ -132,6 +133,9 @@ pub struct Metadata {
     /// The event that caused this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causation: Option<EventId>,
+    /// The day on which it was so, where it was told as a day and not as a moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<NaiveDate>,
 }
 
 impl Metadata {
@@ -189,6 +193,18 @@ impl Recorded {
     /// What the event destroys; gone before anybody sees the event.
     pub fn forgets(&self) -> Option<Forgotten> {
         self.event.forgets(self.stream.id)
+    }
+
+    /// The day on which it was so, where it was told as a day.
+    pub fn told_day(&self) -> Option<NaiveDate> {
+        // Most of what is recorded has none, and is not decoded for it.
+        let text = self.metadata.as_deref().filter(|text| text.contains("\"day\":"))?;
+        serde_json::from_str::<Metadata>(text).ok()?.day
+    }
+
+    /// When it was so, to be shown: of what was told as a day, the moment of that day which no zone moves.
+    pub fn shown_at(&self) -> DateTime<Utc> {
+        self.told_day().map_or_else(|| self.happened_at(), midnight)
     }
 
     /// The rarer parts of the envelope.

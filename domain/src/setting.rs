@@ -18,6 +18,9 @@ pub enum SettingEvent {
     ZoneChosen {
         /// IANA name, for example `America/New_York`.
         zone: String,
+        /// Whether it held for everything that was recorded before, which is then counted by its days.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        from_the_beginning: bool,
     },
     /// The organisation's fiscal year begins with this month.
     #[serde(rename = "setting.fiscal_year_chosen")]

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     catalogue,
     kit::{
-        Page, Tables, persons,
+        Page, Tables, own,
         testing::{NoKeys, event_id},
         view::AnyView,
     },
@@ -93,8 +93,8 @@ fn recorded(kind: Kind, event: Event, position: u64) -> Recorded {
 }
 
 fn fold(view: &AnyView, tables: &Tables, recorded: &Recorded) {
-    if persons::wants(recorded) {
-        persons::apply(tables, recorded).unwrap();
+    if own::wants(recorded) {
+        own::apply(tables, recorded).unwrap();
     }
     if view.wanted.contains(recorded.stream.kind) {
         (view.apply)(tables, recorded).unwrap();

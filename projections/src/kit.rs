@@ -9,6 +9,7 @@ pub(crate) mod error;
 pub(crate) mod filter;
 pub(crate) mod handles;
 pub mod moment;
+pub(crate) mod own;
 pub(crate) mod page;
 pub(crate) mod period;
 pub(crate) mod personal;
@@ -21,6 +22,7 @@ pub(crate) mod tally;
 pub(crate) mod testing;
 pub(crate) mod view;
 pub(crate) mod wording;
+pub(crate) mod zone;
 
 pub use amounts::Amounts;
 pub use answer::{Answer, AnswerError, Rows, Shape, Sheet};

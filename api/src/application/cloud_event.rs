@@ -79,6 +79,9 @@ struct Extensions {
     /// The event that caused it.
     #[serde(skip_serializing_if = "Option::is_none")]
     causation: Option<EventId>,
+    /// The day on which it was so, where it was told as a day; `time` is then its beginning where the organisation was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    day: Option<chrono::NaiveDate>,
 }
 
 impl CloudEvent {
@@ -114,7 +117,7 @@ impl CloudEvent {
 
 impl Extensions {
     fn of(metadata: Metadata, keyring: &dyn Keyring) -> Option<Self> {
-        let Metadata { on_behalf_of, reason, source, correlation, causation } = metadata;
+        let Metadata { on_behalf_of, reason, source, correlation, causation, day } = metadata;
         let reason = match reason {
             Some(reason) => {
                 let mut reason = serde_json::to_value(reason).ok()?;
@@ -124,7 +127,7 @@ impl Extensions {
             None => None,
         };
         let importedfrom = source.map(|source| serde_json::to_string(&source)).transpose().ok()?;
-        Some(Self { onbehalfof: on_behalf_of, reason, importedfrom, correlation, causation })
+        Some(Self { onbehalfof: on_behalf_of, reason, importedfrom, correlation, causation, day })
     }
 }
 
@@ -244,6 +247,7 @@ mod tests {
             importedfrom: Some(r#"{"name":"npsp"}"#.into()),
             correlation: None,
             causation: Some(EventId(Uuid::nil())),
+            day: None,
         };
         let event = CloudEvent { envelope, data: json!({ "b": 1, "a": 2 }), extensions };
         let nil = Uuid::nil();

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{
     caller::Caller,
+    clock::now,
     disclosures::{self, Intent, Showing},
     error::Error,
     rapport::Rapport,
@@ -168,6 +169,7 @@ async fn question(rapport: &Rapport, view: String, query: &str) -> Result<Questi
         }
     }
     question.query = rest.join("&");
+    question.asked_at = Some(now());
     question.page = Page::new(limit, cursor)?;
     Ok(question)
 }

@@ -2,7 +2,7 @@
 
 use std::{any::Any, sync::Arc};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Actor, CommandKey, EventId, Kind, Role, Source};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -45,8 +45,12 @@ pub struct Body {
     pub name: String,
     /// Its fields.
     pub fields: Fields,
-    /// When it was so.
+    /// When it was so; of a day, the moment that no zone moves.
     pub occurred_at: Option<DateTime<Utc>>,
+    /// The day on which it was so, where it is told as a day.
+    pub day: Option<NaiveDate>,
+    /// When that day began where the organisation keeps its days: found out when the command is carried out.
+    pub begins_at: Option<DateTime<Utc>>,
     /// Why, in the sender's own words.
     pub reason: Option<String>,
     /// For whom the sender acts.

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use domain::{Answer, CommandKey, EventStore, Kind, KindEvent as _};
+use domain::{Answer, CommandKey, EventStore, Kind, KindEvent as _, ReadError, Zones, days::begins};
 use futures::{StreamExt as _, future::BoxFuture, stream};
 use uuid::Uuid;
 
@@ -107,8 +107,11 @@ impl Commands {
 
     /// Carries out commands, those of one stream in their order, and answers each in its place. One that is
     /// refused harms no other.
-    pub async fn execute_all(&self, commands: Vec<Command>) -> Vec<Result<Answer, CommandError>> {
+    pub async fn execute_all(&self, mut commands: Vec<Command>) -> Vec<Result<Answer, CommandError>> {
         let count = commands.len();
+        if let Err(error) = self.begin_days(&mut commands).await {
+            return commands.iter().map(|_| Err(error.clone().into())).collect();
+        }
         let mut answers: Vec<Option<Result<Answer, CommandError>>> = (0..count).map(|_| None).collect();
         let mut groups: Vec<Group> = Vec::new();
         let mut group_of = HashMap::new();
@@ -137,6 +140,18 @@ impl Commands {
             }
         }
         answers.into_iter().map(|answer| answer.unwrap_or(Err(CommandError::RetriesExhausted))).collect()
+    }
+
+    /// Finds out when the days began on which commands say that something was so.
+    async fn begin_days(&self, commands: &mut [Command]) -> Result<(), ReadError> {
+        if commands.iter().all(|command| command.body.day.is_none()) {
+            return Ok(());
+        }
+        let zone = Zones::of(&*self.store).await?.current;
+        for body in commands.iter_mut().map(|command| &mut command.body) {
+            body.begins_at = body.day.map(|day| begins(day, zone));
+        }
+        Ok(())
     }
 
     async fn execute_group(

@@ -1,7 +1,8 @@
 //! One decision: a command that has been read, the state that it is decided on, and what the log is asked to take.
 
 use domain::{
-    Append, CommandKey, ContactId, KindEvent as _, Metadata, NewEvent, Personal, Recorded, StreamId, tagged,
+    Append, CommandKey, ContactId, KindEvent as _, Metadata, NewEvent, Personal, Recorded, StreamId,
+    days::midnight, tagged,
 };
 use uuid::Uuid;
 
@@ -83,7 +84,7 @@ pub(super) fn decide<D: Decider>(
         expected: actual,
         metadata: metadata(stream, envelope, &recorded),
         events: recorded,
-        occurred_at: body.occurred_at,
+        occurred_at: body.begins_at.or(body.occurred_at),
         by: envelope.sender.by.clone(),
         key: key.map(|key| (key, envelope.fingerprint())),
         kept: kept.into_iter().map(str::to_owned).collect(),
@@ -111,6 +112,7 @@ fn metadata(stream: StreamId, envelope: &Command, events: &[NewEvent]) -> Metada
         source: body.source.clone(),
         correlation: body.correlation,
         causation: body.causation,
+        day: body.day,
     }
 }
 
@@ -118,6 +120,7 @@ pub(super) fn evolve<D: Decider>(state: &mut D::State, recorded: &Recorded) {
     let metadata = recorded.metadata().unwrap_or_default();
     let source = metadata.source.as_ref().map(|source| source.name.as_str());
     if let Some(event) = D::Event::of(&recorded.event) {
-        D::evolve(state, event, &Past { id: recorded.id, occurred_at: recorded.occurred_at, source });
+        let occurred_at = metadata.day.map(midnight).or(recorded.occurred_at);
+        D::evolve(state, event, &Past { id: recorded.id, occurred_at, source });
     }
 }

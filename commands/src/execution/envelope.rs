@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
-use domain::{Actor, EventId, Source, moment};
+use domain::{Actor, EventId, Source, days::midnight, moment::Told};
 use serde::{
     Deserialize, Deserializer,
     de::{Error as _, MapAccess, Visitor},
@@ -82,7 +81,7 @@ pub(super) fn malformed(error: serde_path_to_error::Error<serde_json::Error>) ->
 #[derive(Default)]
 struct Envelope {
     command: Option<(String, Box<RawValue>)>,
-    occurred_at: Option<DateTime<Utc>>,
+    occurred_at: Option<Told>,
     reason: Option<Prose>,
     on_behalf_of: Option<Actor>,
     correlation: Option<Uuid>,
@@ -106,8 +105,14 @@ impl Envelope {
             check_source(source)?;
         }
         let reason = self.reason.map(Prose::into_string);
+        let (occurred_at, day) = match self.occurred_at {
+            Some(Told::Moment(moment)) => (Some(moment), None),
+            Some(Told::Day(day)) => (Some(midnight(day)), Some(day)),
+            None => (None, None),
+        };
         let around = Around {
-            occurred_at: self.occurred_at,
+            occurred_at,
+            day,
             reason: reason.as_deref(),
             on_behalf_of: self.on_behalf_of.as_ref(),
             correlation: self.correlation,
@@ -119,7 +124,9 @@ impl Envelope {
         Ok(Body {
             name,
             fields: Fields(Form::Json(fields)),
-            occurred_at: self.occurred_at,
+            occurred_at,
+            day,
+            begins_at: None,
             reason,
             on_behalf_of: self.on_behalf_of,
             correlation: self.correlation,
@@ -171,7 +178,7 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
         let mut envelope = Envelope::default();
         while let Some(name) = map.next_key::<String>()? {
             match name.as_str() {
-                "occurred_at" => put(&mut envelope.occurred_at, &name, Some(map.next_value::<Moment>()?.0))?,
+                "occurred_at" => put(&mut envelope.occurred_at, &name, Some(map.next_value()?))?,
                 "reason" => put(&mut envelope.reason, &name, map.next_value()?)?,
                 "on_behalf_of" => put(&mut envelope.on_behalf_of, &name, map.next_value()?)?,
                 "correlation" => put(&mut envelope.correlation, &name, map.next_value()?)?,
@@ -194,11 +201,6 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
         Ok(envelope)
     }
 }
-
-/// A moment that stands by itself.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Moment(#[serde(deserialize_with = "moment::moment")] DateTime<Utc>);
 
 /// Keeps a member of the envelope, unless it was there already.
 fn put<E: serde::de::Error, T>(place: &mut Option<T>, name: &str, value: Option<T>) -> Result<(), E> {

@@ -1,7 +1,7 @@
 //! What tells a repetition from another command under the same key: what it says, by whichever door it came in and however it
 //! was spaced. Members in another order make another command; nobody writes them in another order when they repeat.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Actor, EventId, Source};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -12,6 +12,8 @@ use uuid::Uuid;
 pub(super) struct Around<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) occurred_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) day: Option<NaiveDate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -75,6 +75,7 @@ impl<C: Serialize + Send + Sync + 'static> Request<C> {
         let reason = self.reason.map(Prose::into_string);
         let around = Around {
             occurred_at: self.occurred_at,
+            day: None,
             reason: reason.as_deref(),
             on_behalf_of: self.on_behalf_of.as_ref(),
             correlation: self.correlation,
@@ -87,6 +88,8 @@ impl<C: Serialize + Send + Sync + 'static> Request<C> {
             hash,
             fields: Fields(Form::Typed(Arc::new(self.command))),
             occurred_at: self.occurred_at,
+            day: None,
+            begins_at: None,
             reason,
             on_behalf_of: self.on_behalf_of,
             correlation: self.correlation,

@@ -193,10 +193,9 @@ impl<'a> RowReader<'a> {
     fn moment(&mut self, column: usize) -> Result<Option<String>, Reject> {
         let moment = match self.value(column)? {
             None => return Ok(None),
-            Some(Value::Time(moment)) => moment,
-            Some(Value::Date(day)) => {
-                When::Day(day).moment(self.zone).map_err(|reason| self.blame(column, &reason))?
-            }
+            // What the source tells as a day is told as one.
+            Some(Value::Time(_, Some(day)) | Value::Date(day)) => return Ok(Some(day.to_string())),
+            Some(Value::Time(moment, None)) => moment,
             Some(_) => return Err(self.blame(column, "is neither a date nor a time by the map")),
         };
         Ok(Some(rfc3339(moment)))
@@ -265,7 +264,8 @@ impl<'a> RowReader<'a> {
         match column.reading {
             Reading::Time(_) => {
                 let moment = when.moment(self.zone).map_err(|reason| self.blame(index, &reason))?;
-                Ok(Some(Value::Time(moment)))
+                let day = matches!(when, date::When::Day(_)).then(|| when.day());
+                Ok(Some(Value::Time(moment, day)))
             }
             _ => Ok(Some(Value::Date(when.day()))),
         }
@@ -345,7 +345,8 @@ impl<'a> RowReader<'a> {
 fn when_of(value: &Value) -> Option<When> {
     match value {
         Value::Date(day) => Some(When::Day(*day)),
-        Value::Time(moment) => Some(When::Moment(*moment)),
+        Value::Time(_, Some(day)) => Some(When::Day(*day)),
+        Value::Time(moment, None) => Some(When::Moment(*moment)),
         Value::Text(_) | Value::Integer(_) | Value::Amount(_) => None,
     }
 }

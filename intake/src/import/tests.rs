@@ -110,7 +110,7 @@ fn a_row_says_where_and_why_it_cannot_be_used() {
     )];
     insta::assert_snapshot!(shown(&small_map("delimiter = \";\""), &files), @r#"
     gifts.csv 2
-      {"kind":"gift","id":"2505","receive":{"amount":{"minor":123099,"currency":"EUR"}},"occurred_at":"1899-12-31T00:00:00Z"
+      {"kind":"gift","id":"2505","receive":{"amount":{"minor":123099,"currency":"EUR"}},"occurred_at":"1899-12-31"
     gifts.csv 4
       Some("day") Some("31.02.2020") is not a date that exists, written as %d.%m.%Y
     gifts.csv 5
@@ -265,7 +265,7 @@ fn a_look_up_without_counterpart_or_with_two_is_a_reject() {
     insta::assert_snapshot!(shown(&map, &files), @r#"
     npsp_Opportunity.csv 2
       {"kind":"contact","id":"55e0","register":{"form":"household","name":"Ada House"}
-      {"kind":"gift","id":"4bbf","receive":{"amount":{"minor":500,"currency":"USD"},"donor":"55e0","stage":"Pledged"},"occurred_at":"2017-01-02T00:00:00Z"
+      {"kind":"gift","id":"4bbf","receive":{"amount":{"minor":500,"currency":"USD"},"donor":"55e0","stage":"Pledged"},"occurred_at":"2017-01-02"
     npsp_Opportunity.csv 3
       Some("account_id") Some("4") has no counterpart in npsp_Account.csv by id
     npsp_Opportunity.csv 4
@@ -320,16 +320,16 @@ fn opportunities_become_deals() {
     ];
     insta::assert_snapshot!(shown(&map, &files), @r#"
     sales_pipeline.csv 2
-      {"kind":"member","id":"f21a","join":{"name":"Ada Pole","region":"West","team":"Cy Dee"},"occurred_at":"2020-01-02T00:00:00Z"
+      {"kind":"member","id":"f21a","join":{"name":"Ada Pole","region":"West","team":"Cy Dee"},"occurred_at":"2020-01-02"
       {"kind":"contact","id":"d7e0","register":{"form":"organization","name":"Oak & Co"}
-      {"kind":"deal","id":"9ece","open":{"contact":"d7e0","owner":"f21a","product":"GTX Pro","stage":"Engaging"},"occurred_at":"2020-01-02T00:00:00Z"
-      {"kind":"deal","id":"9ece","convert":{"value":{"minor":105400,"currency":"USD"}},"occurred_at":"2020-03-04T00:00:00Z"
+      {"kind":"deal","id":"9ece","open":{"contact":"d7e0","owner":"f21a","product":"GTX Pro","stage":"Engaging"},"occurred_at":"2020-01-02"
+      {"kind":"deal","id":"9ece","convert":{"value":{"minor":105400,"currency":"USD"}},"occurred_at":"2020-03-04"
     sales_pipeline.csv 3
-      {"kind":"deal","id":"ff63","open":{"contact":"d7e0","owner":"f21a","product":"GTX Basic","stage":"Engaging"},"occurred_at":"2020-01-02T00:00:00Z"
-      {"kind":"deal","id":"ff63","lose":{},"occurred_at":"2020-02-01T00:00:00Z"
+      {"kind":"deal","id":"ff63","open":{"contact":"d7e0","owner":"f21a","product":"GTX Basic","stage":"Engaging"},"occurred_at":"2020-01-02"
+      {"kind":"deal","id":"ff63","lose":{},"occurred_at":"2020-02-01"
     sales_pipeline.csv 4
-      {"kind":"member","id":"be9a","join":{"name":"Bo Rill"},"occurred_at":"2020-05-06T00:00:00Z"
-      {"kind":"deal","id":"14de","open":{"owner":"be9a","product":"GTX Basic","stage":"Engaging"},"occurred_at":"2020-05-06T00:00:00Z"
+      {"kind":"member","id":"be9a","join":{"name":"Bo Rill"},"occurred_at":"2020-05-06"
+      {"kind":"deal","id":"14de","open":{"owner":"be9a","product":"GTX Basic","stage":"Engaging"},"occurred_at":"2020-05-06"
       {"kind":"deal","id":"14de","advance":{"stage":"Engaging"}
     sales_pipeline.csv 5
       {"kind":"deal","id":"743e","open":{"owner":"be9a","product":"MG Special","stage":"Prospecting"}
@@ -388,7 +388,7 @@ fn nonprofit_gifts_bring_their_households_and_people() {
     npsp_Opportunity.csv 2
       {"kind":"contact","id":"6df2","register":{"form":"household","name":"Pole Household"}
       {"kind":"contact","id":"b868","register":{"form":"person","name":"Ada Pole"}
-      {"kind":"gift","id":"4bbf","receive":{"amount":{"minor":81100,"currency":"USD"},"campaign":"Spring Meeting","donor":"6df2","soft_credits":[{"amount":{"minor":81100,"currency":"USD"},"contact":"b868","role":"household"}],"stage":"Closed Won"},"occurred_at":"2016-11-25T00:00:00Z"
+      {"kind":"gift","id":"4bbf","receive":{"amount":{"minor":81100,"currency":"USD"},"campaign":"Spring Meeting","donor":"6df2","soft_credits":[{"amount":{"minor":81100,"currency":"USD"},"contact":"b868","role":"household"}],"stage":"Closed Won"},"occurred_at":"2016-11-25"
     npsp_Account.csv 2
       {"kind":"contact","id":"6df2","change_detail":{"detail":"address","value":"1 Side St Bergen 5003"}
       {"kind":"contact","id":"6df2","change_detail":{"detail":"country","value":"Norway"}
@@ -429,16 +429,16 @@ fn registrations_and_submissions_become_enrolments_and_attendance() {
       {"kind":"program","id":"7e56","start":{"name":"XYZ"}
       {"kind":"contact","id":"b9de","register":{"form":"person"}
       {"kind":"contact","id":"b9de","link_identity":{"handle":"11","platform":"student-number"}
-      {"kind":"enrolment","id":"c6b7","enrol":{"cohort":"2013J","contact":"b9de","program":"7e56"},"occurred_at":"2013-04-25T00:00:00Z"
-      {"kind":"enrolment","id":"c6b7","complete":{"result":"Pass"},"occurred_at":"2014-06-26T00:00:00Z"
+      {"kind":"enrolment","id":"c6b7","enrol":{"cohort":"2013J","contact":"b9de","program":"7e56"},"occurred_at":"2013-04-25"
+      {"kind":"enrolment","id":"c6b7","complete":{"result":"Pass"},"occurred_at":"2014-06-26"
     student_registration.csv 3
       {"kind":"contact","id":"aa9f","register":{"form":"person"}
       {"kind":"contact","id":"aa9f","link_identity":{"handle":"12","platform":"student-number"}
       {"kind":"enrolment","id":"286e","enrol":{"cohort":"2013J","contact":"aa9f","program":"7e56"}
       {"kind":"enrolment","id":"286e","withdraw":{}
     student_registration.csv 4
-      {"kind":"enrolment","id":"61d8","enrol":{"cohort":"2014B","contact":"b9de","program":"7e56"},"occurred_at":"2014-01-27T00:00:00Z"
-      {"kind":"enrolment","id":"61d8","withdraw":{},"occurred_at":"2014-02-13T00:00:00Z"
+      {"kind":"enrolment","id":"61d8","enrol":{"cohort":"2014B","contact":"b9de","program":"7e56"},"occurred_at":"2014-01-27"
+      {"kind":"enrolment","id":"61d8","withdraw":{},"occurred_at":"2014-02-13"
     student_registration.csv 5
       Some("code_presentation") Some("2014K") is not a term such as 2024B or 2024J
     assessment.csv 2
@@ -446,9 +446,9 @@ fn registrations_and_submissions_become_enrolments_and_attendance() {
     assessment.csv 3
       {"kind":"gathering","id":"5526","schedule":{"cohort":"2013J","name":"XYZ 2013J Exam 1753","program":"7e56","type":"exam"}
     student_assessment.csv 2
-      {"kind":"gathering","id":"7db9","attend":{"contact":"b9de","method":"submission"},"occurred_at":"2013-10-19T00:00:00Z"
+      {"kind":"gathering","id":"7db9","attend":{"contact":"b9de","method":"submission"},"occurred_at":"2013-10-19"
     student_assessment.csv 3
-      {"kind":"gathering","id":"7db9","attend":{"contact":"aa9f","method":"submission"},"occurred_at":"2013-09-28T00:00:00Z"
+      {"kind":"gathering","id":"7db9","attend":{"contact":"aa9f","method":"submission"},"occurred_at":"2013-09-28"
     student_assessment.csv 4
       Some("id_assessment") Some("9999") has no counterpart in assessment.csv by id_assessment
     "#);

@@ -95,8 +95,8 @@ pub(crate) enum Value {
     Amount(Money),
     /// A day.
     Date(NaiveDate),
-    /// A moment.
-    Time(DateTime<Utc>),
+    /// A moment; and the day that it is the beginning of, where the source tells only that.
+    Time(DateTime<Utc>, Option<NaiveDate>),
 }
 
 impl Value {
@@ -106,7 +106,7 @@ impl Value {
             Self::Text(text) | Self::Integer(text) => text.clone(),
             Self::Amount(money) => money.to_string(),
             Self::Date(day) => day.to_string(),
-            Self::Time(moment) => rfc3339(*moment),
+            Self::Time(moment, _) => rfc3339(*moment),
         }
     }
 

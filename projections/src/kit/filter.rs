@@ -101,7 +101,7 @@ impl Filter {
         let (sign, first, last) = match self.over {
             Over::Cells => ("<=", period.first.0.into(), period.last.0.into()),
             Over::Things => {
-                let (first, end) = period.moments();
+                let (first, end) = period.days();
                 ("<", first, end)
             }
         };

@@ -1,15 +1,11 @@
 //! Moments as people write them: RFC 3339, or a bare day, which means its end in the organisation's zone.
 
-use chrono::{DateTime, NaiveDate, TimeZone as _, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 /// A zone in which days are kept.
-pub use chrono_tz::Tz as Zone;
-use chrono_tz::Tz;
-use domain::{Event, EventStore, Kind, ReadError, StreamId, setting::SETTINGS, setting::SettingEvent};
+pub use domain::days::Zone;
+use domain::{EventStore, ReadError, Zones, days};
 
 use crate::kit::error::ViewError;
-
-/// How many settings are read: they change a few times in the life of an organisation.
-const SETTINGS_READ: usize = 1_000;
 
 /// Until when a fact must have been recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,17 +17,12 @@ pub enum KnownAt {
 }
 
 /// The zone in which the organisation keeps its days; UTC until it chooses one.
-pub async fn zone(store: &dyn EventStore) -> Result<Tz, ReadError> {
-    let events = store.read_stream(StreamId::new(Kind::Setting, SETTINGS), 0, SETTINGS_READ).await?;
-    let chosen = events.into_iter().rev().find_map(|recorded| match recorded.event {
-        Event::Setting(SettingEvent::ZoneChosen { zone }) => zone.parse().ok(),
-        _ => None,
-    });
-    Ok(chosen.unwrap_or(Tz::UTC))
+pub async fn zone(store: &dyn EventStore) -> Result<Zone, ReadError> {
+    Ok(Zones::of(store).await?.current)
 }
 
 /// Reads the parameter `as_of`.
-pub fn as_of(text: &str, zone: Tz) -> Result<DateTime<Utc>, ViewError> {
+pub fn as_of(text: &str, zone: Zone) -> Result<DateTime<Utc>, ViewError> {
     moment(text, zone).ok_or_else(|| {
         ViewError::query(
             "as_of",
@@ -41,7 +32,7 @@ pub fn as_of(text: &str, zone: Tz) -> Result<DateTime<Utc>, ViewError> {
 }
 
 /// Reads the parameter `known_at`: a moment, or the number of events that the log held.
-pub fn known_at(text: &str, zone: Tz) -> Result<KnownAt, ViewError> {
+pub fn known_at(text: &str, zone: Zone) -> Result<KnownAt, ViewError> {
     if let Ok(size) = text.parse() {
         return Ok(KnownAt::Size(size));
     }
@@ -53,17 +44,12 @@ pub fn known_at(text: &str, zone: Tz) -> Result<KnownAt, ViewError> {
     })
 }
 
-fn moment(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
+fn moment(text: &str, zone: Zone) -> Option<DateTime<Utc>> {
     if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
         return Some(moment.with_timezone(&Utc));
     }
-    let next_day = text.parse::<NaiveDate>().ok()?.succ_opt()?.and_time(chrono::NaiveTime::MIN);
-    // Where clocks are put forward at midnight the day begins later; an hour on there is such a time again.
-    let begins = zone
-        .from_local_datetime(&next_day)
-        .earliest()
-        .or_else(|| zone.from_local_datetime(&(next_day + chrono::TimeDelta::hours(1))).earliest())?;
-    begins.with_timezone(&Utc).checked_sub_signed(chrono::TimeDelta::microseconds(1))
+    let day = text.parse::<NaiveDate>().ok().filter(|day| day.succ_opt().is_some())?;
+    Some(days::ends(day, zone))
 }
 
 #[cfg(test)]
@@ -71,7 +57,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, zone: Tz, expected: Option<&str>) {
+    fn check(text: &str, zone: Zone, expected: Option<&str>) {
         let read =
             as_of(text, zone).ok().map(|moment| moment.to_rfc3339_opts(chrono::SecondsFormat::Micros, true));
         assert_eq!(read.as_deref(), expected);
@@ -79,15 +65,15 @@ mod tests {
 
     #[test]
     fn a_bare_day_is_its_end_in_the_zone_of_the_organisation() {
-        check("2017-06-30", Tz::UTC, Some("2017-06-30T23:59:59.999999Z"));
-        check("2017-06-30", Tz::America__New_York, Some("2017-07-01T03:59:59.999999Z"));
-        check("2017-06-30T12:00:00+02:00", Tz::UTC, Some("2017-06-30T10:00:00.000000Z"));
+        check("2017-06-30", Zone::UTC, Some("2017-06-30T23:59:59.999999Z"));
+        check("2017-06-30", Zone::America__New_York, Some("2017-07-01T03:59:59.999999Z"));
+        check("2017-06-30T12:00:00+02:00", Zone::UTC, Some("2017-06-30T10:00:00.000000Z"));
     }
 
     #[test]
     fn absurd_days_are_refused() {
         for text in ["", "yesterday", "2017-13-01", "+262143-12-31", "2017-06-30T25:00:00Z"] {
-            check(text, Tz::UTC, None);
+            check(text, Zone::UTC, None);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Paging: a limit, and a cursor that names the last row seen, so that a page costs the same wherever it is.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::NaiveDate;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::kit::error::ViewError;
@@ -10,11 +11,13 @@ use crate::kit::error::ViewError;
 pub struct Page {
     limit: usize,
     cursor: Option<String>,
+    /// The day on which it is asked, where that is known.
+    today: Option<NaiveDate>,
 }
 
 impl Default for Page {
     fn default() -> Self {
-        Self { limit: Self::LIMIT, cursor: None }
+        Self { limit: Self::LIMIT, cursor: None, today: None }
     }
 }
 
@@ -33,17 +36,30 @@ impl Page {
         if cursor.as_ref().is_some_and(|cursor| cursor.len() > 1_000) {
             return Err(ViewError::query("cursor", "is too long to be one of ours"));
         }
-        Ok(Self { limit, cursor })
+        Ok(Self { limit, cursor, today: None })
     }
 
     /// Every row there may be, for those who copy a view into a file.
     pub const fn whole() -> Self {
-        Self { limit: 10_000_000, cursor: None }
+        Self { limit: 10_000_000, cursor: None, today: None }
     }
 
     /// The rows after one, of whose key `after` is told.
     pub(crate) fn from(limit: usize, after: Option<&impl Serialize>) -> Self {
-        Self { limit, cursor: after.and_then(|key| Self::cursor(key)) }
+        Self { limit, cursor: after.and_then(|key| Self::cursor(key)), today: None }
+    }
+
+    /// The same page, asked for on a day.
+    #[must_use]
+    pub(crate) fn asked_on(mut self, today: NaiveDate) -> Self {
+        self.today = Some(today);
+        self
+    }
+
+    /// The day of the question: that of `as_of`, else the one on which it is asked. What is dated later is no reason to take
+    /// another day for today.
+    pub(crate) const fn today(&self) -> Option<NaiveDate> {
+        self.today
     }
 
     /// Whether the page begins after another one.

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
-use chrono::{DateTime, Datelike as _, Utc};
+use chrono::{Datelike as _, NaiveDate};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -15,9 +15,9 @@ impl Month {
     /// Stands where there is no month: before all others.
     pub(crate) const NONE: Self = Self(i32::MIN);
 
-    /// The month of a moment, in UTC.
-    pub fn of(moment: DateTime<Utc>) -> Self {
-        Self(moment.year() * 12 + moment.month0().cast_signed())
+    /// The month of a day.
+    pub fn of(day: NaiveDate) -> Self {
+        Self(day.year() * 12 + day.month0().cast_signed())
     }
 
     /// The month that is written so: `2017-06`.
@@ -26,11 +26,11 @@ impl Month {
         (period.first == period.last && period.first.to_string() == text).then_some(period.first)
     }
 
-    /// Its first moment, in microseconds since 1970, UTC.
+    /// Its first day, counted as [`When::day_number`](crate::kit::zone::When::day_number) does.
     pub fn begins(self) -> i64 {
         let month = u32::try_from(self.0.rem_euclid(12) + 1).unwrap_or(1);
-        let first = chrono::NaiveDate::from_ymd_opt(self.0.div_euclid(12), month, 1).unwrap_or_default();
-        first.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_micros()
+        let first = NaiveDate::from_ymd_opt(self.0.div_euclid(12), month, 1).unwrap_or_default();
+        first.num_days_from_ce().into()
     }
 }
 
@@ -50,8 +50,8 @@ pub struct Period {
 }
 
 impl Period {
-    /// Its first moment, and the first one after it, in microseconds since 1970, UTC.
-    pub fn moments(self) -> (i64, i64) {
+    /// Its first day, and the first one after it, counted as those of months.
+    pub fn days(self) -> (i64, i64) {
         (self.first.begins(), Month(self.last.0 + 1).begins())
     }
 }

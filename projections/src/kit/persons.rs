@@ -6,14 +6,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use domain::{Event, Kind, Recorded, contact::ContactEvent};
+use domain::{Event, Recorded, contact::ContactEvent};
 use rusqlite::params;
 use uuid::Uuid;
 
 use crate::kit::{error::ApplyError, tables::Tables};
-
-/// The kinds that the runtime reads for itself in every file.
-pub(crate) const KINDS: &[Kind] = &[Kind::Contact];
 
 /// In `merges` one row per contact that is merged into another; in `person` one per contact that is not alone.
 pub(crate) const TABLES: &str = "
@@ -159,7 +156,7 @@ pub(crate) fn person_in(column: &str) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use domain::{Actor, ContactId, EventId, Position, StreamId};
+    use domain::{Actor, ContactId, EventId, Kind, Position, StreamId};
     use proptest::prelude::*;
 
     use super::*;

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use domain::{ContactId, Keyring, Personal, Position, Recorded};
+use domain::{ContactId, Keyring, Personal, Position, Recorded, days::Zone};
 use rusqlite::{
     CachedStatement, Connection, OptionalExtension as _, Params, Row, StatementStatus, ToSql,
     types::{ToSqlOutput, Value},
@@ -38,6 +38,8 @@ pub struct Tables {
     deadline: Option<Deadline>,
     /// How many steps SQLite has taken for it.
     steps: Cell<u64>,
+    /// The zone in which days are kept, once it has been read.
+    zone: Cell<Option<Zone>>,
 }
 
 /// Changes to tallies that are not written yet.
@@ -72,7 +74,24 @@ impl Tables {
             emptied: Cell::new(false),
             deadline: None,
             steps: Cell::new(0),
+            zone: Cell::new(None),
         }
+    }
+
+    /// The zone in which the organisation keeps its days, as far as it is folded here.
+    pub(crate) fn zone(&self) -> rusqlite::Result<Zone> {
+        if let Some(zone) = self.zone.get() {
+            return Ok(zone);
+        }
+        let name: Option<String> = self.row("SELECT current FROM zone", [], |row| row.get(0))?;
+        let zone = name.and_then(|name| name.parse().ok()).unwrap_or(Zone::UTC);
+        self.zone.set(Some(zone));
+        Ok(zone)
+    }
+
+    /// The zone is read again when it is next asked for: another was chosen, or what was folded last does not stand.
+    pub(crate) fn forget_zone(&self) {
+        self.zone.set(None);
     }
 
     /// A file that is begun while the log ends here.

@@ -71,6 +71,25 @@ pub(crate) fn sound(view: &AnyView, answer: &Answer) -> Value {
     serde_json::from_str(&json).unwrap()
 }
 
+/// An event that happened on a day, and was recorded on the same day.
+#[track_caller]
+pub(crate) fn recorded_on<E: KindEvent>(day: &str, position: u64, stream: StreamId, event: E) -> Recorded {
+    let at: DateTime<Utc> = format!("{day}T00:00:00Z").parse().unwrap();
+    Recorded {
+        position: Position(position),
+        stream,
+        revision: 1,
+        id: event_id(position),
+        occurred_at: Some(at),
+        effective_at: at,
+        recorded_at: at,
+        by: Actor::Member("ann".to_owned()),
+        subjects: event.contacts(),
+        metadata: None,
+        event: event.into_event(),
+    }
+}
+
 impl Story {
     /// The next event concerns these contacts too, as the decider of its kind would say.
     #[must_use]
@@ -84,30 +103,17 @@ impl Story {
     #[must_use]
     pub(crate) fn happened<E: KindEvent>(mut self, day: &str, id: u128, event: E) -> Self {
         let stream = StreamId::new(E::KIND, Uuid::from_u128(id));
-        let at: DateTime<Utc> = format!("{day}T00:00:00Z").parse().unwrap();
         self.position += 1;
         let revision = self.revisions.entry(stream).or_default();
         *revision += 1;
-        let mut subjects = event.contacts();
+        let mut recorded = recorded_on(day, self.position, stream, event);
+        recorded.revision = *revision;
         if stream.kind == domain::Kind::Contact {
-            subjects.insert(0, ContactId(stream.id));
+            recorded.subjects.insert(0, ContactId(stream.id));
         }
-        subjects.append(&mut self.concerned);
-        let recorded = Recorded {
-            position: Position(self.position),
-            stream,
-            revision: *revision,
-            id: event_id(self.position),
-            occurred_at: Some(at),
-            effective_at: at,
-            recorded_at: at,
-            by: Actor::Member("ann".to_owned()),
-            subjects,
-            metadata: None,
-            event: event.into_event(),
-        };
-        if crate::kit::persons::wants(&recorded) {
-            crate::kit::persons::apply(&self.tables, &recorded).unwrap();
+        recorded.subjects.append(&mut self.concerned);
+        if crate::kit::own::wants(&recorded) {
+            crate::kit::own::apply(&self.tables, &recorded).unwrap();
         }
         if self.view.wanted.contains(stream.kind) {
             (self.view.apply)(&self.tables, &recorded).unwrap();

@@ -8,8 +8,8 @@ use schemars::{Schema, SchemaGenerator};
 use crate::kit::{
     answer::{Answer, AnswerError},
     error::{ApplyError, ViewError},
+    own,
     page::Page,
-    persons,
     projection::{Behind, Projection, Shows},
     tables::Tables,
 };
@@ -86,7 +86,7 @@ impl AnyView {
                 read: Answer::read::<P>,
             },
             wanted: KindSet::of(P::KINDS),
-            read: KindSet::of(P::KINDS).union(KindSet::of(persons::KINDS)),
+            read: KindSet::of(P::KINDS).union(KindSet::of(own::KINDS)),
             tables: P::TABLES,
             indexes: P::INDEXES,
             apply: P::apply,
@@ -99,13 +99,13 @@ impl AnyView {
 impl AnyView {
     /// Makes the tables of the runtime and those of the view.
     pub(crate) fn create_tables(&self, connection: &rusqlite::Connection) -> rusqlite::Result<()> {
-        connection.execute_batch(persons::TABLES)?;
+        connection.execute_batch(&own::TABLES.concat())?;
         connection.execute_batch(self.tables)
     }
 
     /// All tables and indexes: where they differ, a file is of another version, whatever its number.
     pub(crate) fn schema(&self) -> String {
-        [persons::TABLES, self.tables, self.indexes].concat()
+        own::TABLES.concat() + self.tables + self.indexes
     }
 }
 

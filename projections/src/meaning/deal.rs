@@ -9,7 +9,7 @@ use super::{said::part, told::Told, value::Value};
 use crate::kit::wording::amount;
 
 pub(super) fn tell(told: &mut Told<'_>, event: &DealEvent) {
-    let at = told.recorded.happened_at();
+    let at = told.recorded.shown_at();
     match event {
         DealEvent::Opened { contact, owner, product, value, stage, lead } => {
             let owner_name = owner.map(|owner| told.name_of(owner.0));

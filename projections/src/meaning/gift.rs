@@ -80,7 +80,7 @@ fn tell_received(told: &mut Told<'_>, event: &GiftEvent) {
     ));
     told.may_be("donor", donor.map(|id| Value::thing(Kind::Contact, id.0)));
     told.is("amount", *received);
-    told.is("received", told.recorded.happened_at());
+    told.is("received", told.recorded.shown_at());
     told.may_be("campaign", campaign.as_ref());
     told.may_be("method", method.as_ref());
     told.may_be("stage", stage.as_ref());

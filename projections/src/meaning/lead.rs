@@ -19,7 +19,7 @@ pub(super) fn tell<'a>(told: &mut Told<'a>, event: &'a LeadEvent) {
             told.is("contact", Value::thing(Kind::Contact, contact.0));
             told.is("status", Value::word(status));
             told.is("source", source);
-            told.is("captured", told.recorded.happened_at());
+            told.is("captured", told.recorded.shown_at());
             told.may_be("interest", interest.as_ref());
             told.may_be("conversation", conversation.map(|id| Value::thing(Kind::Conversation, id.0)));
         }

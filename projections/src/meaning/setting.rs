@@ -6,8 +6,9 @@ use super::told::Told;
 
 pub(super) fn tell(told: &mut Told<'_>, event: &SettingEvent) {
     match event {
-        SettingEvent::ZoneChosen { zone } => {
-            told.say(format_args!("zone {zone} chosen"));
+        SettingEvent::ZoneChosen { zone, from_the_beginning } => {
+            let since = if *from_the_beginning { ", from the beginning" } else { "" };
+            told.say(format_args!("zone {zone} chosen{since}"));
             told.is("zone", zone);
         }
         SettingEvent::FiscalYearChosen { first_month } => {

@@ -60,7 +60,7 @@ impl<'a> Told<'a> {
             event: recorded.id,
             position: recorded.position,
             revision: recorded.revision,
-            happened_at: recorded.happened_at(),
+            happened_at: recorded.shown_at(),
             number,
         };
         if let Some(thing) = thing {

@@ -20,7 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::kit::{ApplyError, Page, Projection, Shape, Shows, Tables, ViewError};
-use fold::{apply_enrolment, apply_gathering, apply_program, day};
+use fold::{apply_enrolment, apply_gathering, apply_program, day_of};
 use one_gathering::OneGathering;
 pub use query::Query;
 use report::{Report, report};
@@ -41,7 +41,7 @@ pub enum View {
 impl Projection for Engagement {
     const NAME: &'static str = "engagement";
     const QUESTION: &'static str = "How many students took part, how deeply, and did they come back?";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Fundraiser, Role::Auditor];
     const SHOWS: Shows = Shows::Cells;
     const KINDS: &'static [Kind] = &[Kind::Program, Kind::Enrolment, Kind::Gathering];
@@ -78,7 +78,7 @@ impl Projection for Engagement {
         let id = recorded.stream.id;
         match &recorded.event {
             Event::Gathering(event) => apply_gathering(tables, id, event, recorded)?,
-            Event::Enrolment(event) => apply_enrolment(tables, id, event, day(recorded.happened_at()))?,
+            Event::Enrolment(event) => apply_enrolment(tables, id, event, day_of(tables, recorded)?)?,
             Event::Program(event) => apply_program(tables, id, event)?,
             _ => {}
         }

@@ -30,7 +30,7 @@ pub struct Giving;
 impl Projection for Giving {
     const NAME: &'static str = "giving";
     const QUESTION: &'static str = "What was given, by whom and for what, and which donors stayed?";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Fundraiser, Role::Auditor];
     const SHOWS: Shows = Shows::Donors;
     const KINDS: &'static [Kind] = &[Kind::Gift, Kind::Fund, Kind::Contact, Kind::Setting];
@@ -42,7 +42,8 @@ impl Projection for Giving {
         CREATE TABLE gifts (
             gift BLOB PRIMARY KEY, donor BLOB NOT NULL, minor INTEGER NOT NULL, currency TEXT NOT NULL,
             refunded INTEGER NOT NULL, campaign TEXT NOT NULL, method TEXT NOT NULL, stage TEXT NOT NULL,
-            received_at INTEGER NOT NULL, month INTEGER NOT NULL, allocations TEXT NOT NULL
+            received_at INTEGER NOT NULL, month INTEGER NOT NULL, allocations TEXT NOT NULL,
+            received_on INTEGER NOT NULL, position INTEGER NOT NULL
         ) WITHOUT ROWID;
         CREATE TABLE cells (
             month INTEGER, currency TEXT, campaign TEXT, method TEXT, stage TEXT, fund BLOB, has_donor INTEGER,
@@ -60,7 +61,7 @@ impl Projection for Giving {
             contact BLOB PRIMARY KEY, subject BLOB NOT NULL, name PERSONAL TEXT NOT NULL
         ) WITHOUT ROWID;";
     const INDEXES: &'static str = "
-        CREATE INDEX gifts_by_donor ON gifts (donor, received_at);
+        CREATE INDEX gifts_by_donor ON gifts (donor, received_at, position);
         CREATE INDEX donor_years_by_donor ON donor_years (year_kind, donor, year);
         CREATE INDEX names_by_subject ON names (subject);";
     type Query = Query;
@@ -69,7 +70,7 @@ impl Projection for Giving {
     fn apply(tables: &Tables, recorded: &Recorded) -> Result<(), ApplyError> {
         let id = recorded.stream.id;
         match &recorded.event {
-            Event::Gift(event) => gift::apply(tables, id, event, recorded.happened_at())?,
+            Event::Gift(event) => gift::apply(tables, id, event, recorded)?,
             Event::Fund(event) => fund(tables, id, event)?,
             Event::Contact(event) => names::keep(tables, id, event)?,
             Event::Setting(event) => setting(tables, event)?,

@@ -1,7 +1,7 @@
 //! What happened, and who says so? Every event that concerns one contact, across all streams, or the events of
 //! one stream, each with its whole envelope and one plain sentence.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Event, Kind, Metadata, Recorded, Role, StreamId, conversation::ConversationEvent};
 use rusqlite::{Row, params};
 use schemars::JsonSchema;
@@ -116,12 +116,15 @@ pub struct HistoryRow {
     pub correlation: Option<Uuid>,
     /// The event that caused it.
     pub causation: Option<Uuid>,
+    /// The day on which it was so, where it was told as a day: then it has no time of the day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<NaiveDate>,
 }
 
 impl Projection for History {
     const NAME: &'static str = "history";
     const QUESTION: &'static str = "What happened to this contact, or to this one thing, and who says so?";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Auditor];
     const SHOWS: Shows = Shows::People;
     // All but disclosures: who looked at a history is not part of it, and reading must not make it longer.
@@ -134,7 +137,7 @@ impl Projection for History {
             position INTEGER PRIMARY KEY, stream BLOB NOT NULL, revision INTEGER NOT NULL, event BLOB NOT NULL,
             tag INTEGER NOT NULL, what TEXT NOT NULL, corrects BLOB, by INTEGER NOT NULL, on_behalf_of INTEGER,
             occurred_at INTEGER, recorded_at INTEGER NOT NULL, source INTEGER, file INTEGER, line INTEGER,
-            zone INTEGER, correlation BLOB, causation BLOB
+            zone INTEGER, correlation BLOB, causation BLOB, day TEXT
         );
         CREATE TABLE contacts (number INTEGER PRIMARY KEY, contact BLOB NOT NULL UNIQUE);
         CREATE TABLE concerned (contact INTEGER, position INTEGER, PRIMARY KEY (contact, position)) WITHOUT ROWID;
@@ -261,11 +264,11 @@ fn keep(
     tag: &str,
     said: &Said<'_>,
 ) -> Result<(), ApplyError> {
-    let Metadata { on_behalf_of, reason: _, source, correlation, causation } = metadata;
+    let Metadata { on_behalf_of, reason: _, source, correlation, causation, day } = metadata;
     let number = |word: Option<&str>| word.map(|word| word_number(tables, word)).transpose();
     let source = source.as_ref();
     tables.execute(
-        "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
         params![
             recorded.position.0,
             recorded.stream.id,
@@ -284,6 +287,7 @@ fn keep(
             number(source.and_then(|source| source.zone.as_deref()))?,
             correlation,
             causation.map(|event| event.0),
+            day.map(|day| day.to_string()),
         ],
     )?;
     Ok(())
@@ -305,7 +309,7 @@ fn word_number(tables: &Tables, word: &str) -> Result<i64, ApplyError> {
 fn rows_at(positions: &str, order: &str) -> String {
     format!(
         "SELECT e.position, t.word, e.stream, e.revision, e.event, e.what, d.text, e.corrects, b.word, o.word,
-             r.text, e.occurred_at, e.recorded_at, s.word, f.word, e.line, z.word, e.correlation, e.causation
+             r.text, e.occurred_at, e.recorded_at, s.word, f.word, e.line, z.word, e.correlation, e.causation, e.day
          FROM ({positions}) AS p
          CROSS JOIN events AS e ON e.position = p.position
          JOIN words AS t ON t.number = e.tag
@@ -347,6 +351,7 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<HistoryRow> {
         zone: row.get(16)?,
         correlation: row.get(17)?,
         causation: row.get(18)?,
+        day: row.get::<_, Option<String>>(19)?.and_then(|day| day.parse().ok()),
     })
 }
 

@@ -26,14 +26,15 @@ impl Projection for Leads {
     const NAME: &'static str = "leads";
     const QUESTION: &'static str =
         "What becomes of leads, by source, owner, status and month, and how many convert?";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Fundraiser, Role::Auditor];
     const SHOWS: Shows = Shows::Cells;
     const KINDS: &'static [Kind] = &[Kind::Lead, Kind::Member];
     const TABLES: &'static str = "
         CREATE TABLE leads (
             lead BLOB PRIMARY KEY, status TEXT NOT NULL, because TEXT, source TEXT NOT NULL, owner BLOB,
-            contact BLOB NOT NULL, score INTEGER, deal BLOB, captured_at INTEGER NOT NULL, converted_at INTEGER
+            contact BLOB NOT NULL, score INTEGER, deal BLOB, captured_at INTEGER NOT NULL, converted_at INTEGER,
+            captured_on INTEGER NOT NULL
         ) WITHOUT ROWID;
         CREATE TABLE cells (
             source TEXT, owner BLOB, status TEXT, captured INTEGER, leads INTEGER NOT NULL, seconds INTEGER NOT NULL,
@@ -49,7 +50,10 @@ impl Projection for Leads {
     fn apply(tables: &Tables, recorded: &Recorded) -> Result<(), ApplyError> {
         let id = recorded.stream.id;
         match &recorded.event {
-            Event::Lead(event) => change(tables, id, |lead| after(lead, event, recorded.happened_at()))?,
+            Event::Lead(event) => {
+                let when = tables.when(recorded)?;
+                change(tables, id, |lead| after(lead, event, when))?;
+            }
             Event::Member(event) => apply_member(tables, id, event)?,
             _ => {}
         }

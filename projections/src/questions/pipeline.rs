@@ -18,7 +18,7 @@ use crate::kit::{
 };
 pub use answer::View;
 use answer::{Cell, DealRow};
-use fold::{after, change};
+use fold::{Told, after, change};
 pub use query::Query;
 
 /// The projection.
@@ -28,14 +28,15 @@ impl Projection for Pipeline {
     const NAME: &'static str = "pipeline";
     const QUESTION: &'static str =
         "How does the pipeline stand, by stage, owner, team, region, product and period?";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const READERS: &'static [Role] = &[Role::Admin, Role::Staff, Role::Fundraiser, Role::Auditor];
     const SHOWS: Shows = Shows::Cells;
     const KINDS: &'static [Kind] = &[Kind::Deal, Kind::Member];
     const TABLES: &'static str = "
         CREATE TABLE deals (
             deal BLOB PRIMARY KEY, stage TEXT NOT NULL, outcome TEXT NOT NULL, minor INTEGER, currency TEXT,
-            owner BLOB, product TEXT, contact BLOB, opened_at INTEGER NOT NULL, closed_at INTEGER
+            owner BLOB, product TEXT, contact BLOB, opened_at INTEGER NOT NULL, closed_at INTEGER,
+            opened_on INTEGER NOT NULL, closed_on INTEGER
         ) WITHOUT ROWID;
         CREATE TABLE cells (
             stage TEXT, outcome TEXT, currency TEXT, owner BLOB, product TEXT, opened INTEGER, closed INTEGER,
@@ -52,7 +53,10 @@ impl Projection for Pipeline {
     fn apply(tables: &Tables, recorded: &Recorded) -> Result<(), ApplyError> {
         let id = recorded.stream.id;
         match &recorded.event {
-            Event::Deal(event) => change(tables, id, |deal| after(deal, event, recorded))?,
+            Event::Deal(event) => {
+                let told = Told::by(tables, recorded)?;
+                change(tables, id, |deal| after(deal, event, &told))?;
+            }
             Event::Member(event) => apply_member(tables, id, event)?,
             _ => {}
         }

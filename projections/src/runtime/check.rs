@@ -174,7 +174,7 @@ fn compare_with_log(
         Connection::open_with_flags(live, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(FileError::from)?;
     let target = read_progress(&live).map_err(FileError::from)?.position;
     let keyring = Arc::clone(&shared.keyring);
-    let mut file = ViewFile::create(anew, &served.view, shared.store.log_id(), keyring, shared.store.head())?;
+    let mut file = ViewFile::create(anew, &served.view, keyring, shared.origin()?)?;
     let stopped = match served.status.borrow().phase.clone() {
         Phase::Stopped { at, reason } => Some(format!("it stands still before position {at}: {reason}")),
         Phase::Building | Phase::Following => None,

@@ -11,12 +11,16 @@ use std::{
 use domain::{EventPage, Forgotten, KindSet, Position};
 use machine::waiting::wait_at_most;
 
-use crate::runtime::{
-    question::AskError,
-    served::{Phase, Served},
-    shared::Shared,
-    snapshot,
-    view_file::{Applied, FileError, ViewFile},
+use crate::{
+    kit::zone,
+    runtime::{
+        question::AskError,
+        rebuild,
+        served::{Phase, Served},
+        shared::Shared,
+        snapshot,
+        view_file::{Applied, FileError, ViewFile},
+    },
 };
 
 /// How many events are read at a time.
@@ -109,10 +113,29 @@ fn step(shared: &Arc<Shared>, share: &mut [Followed]) -> bool {
     for followed in share.iter_mut() {
         taken &= followed.apply(shared, &page);
     }
+    if page.events.iter().flatten().any(zone::moves_the_past) {
+        begin_anew(shared, share);
+    }
     if !taken {
         std::thread::sleep(RETRY);
     }
     page.through > from
+}
+
+/// A zone held from the beginning: every view is folded anew beside the one that serves, and says so. Its snapshots are of days
+/// that were others.
+fn begin_anew(shared: &Arc<Shared>, share: &[Followed]) {
+    let idle = |followed: &&Followed| followed.served.status.borrow().rebuilding.is_none();
+    let views: Vec<Arc<Served>> =
+        share.iter().filter(idle).map(|followed| Arc::clone(&followed.served)).collect();
+    for served in &views {
+        if let Err(error) = snapshot::remove_all(shared, served) {
+            tracing::error!(view = served.view.description.name, %error, "the snapshots of a view cannot be removed");
+        }
+    }
+    shared.past.forget();
+    // They end with the process, which waits for no rebuild: what is half built is begun again.
+    drop(rebuild::spawn(shared, &views));
 }
 
 /// Erases in the snapshots and the files of the past what a page erases, before the view itself does: were the

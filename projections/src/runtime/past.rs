@@ -135,7 +135,8 @@ async fn ask_once<T: Send + 'static>(
 fn begin(shared: &Shared, served: &Served, key: &Key, from_snapshot: bool) -> Result<PastFile, AskError> {
     let path = shared.past.next_path();
     let (view, keyring) = (&served.view, || Arc::clone(&shared.keyring));
-    let create = || ViewFile::create(&path, view, shared.store.log_id(), keyring(), shared.store.head());
+    let create =
+        || -> Result<ViewFile, AskError> { Ok(ViewFile::create(&path, view, keyring(), shared.origin()?)?) };
     let snapshot = key
         .known_at
         .filter(|_| from_snapshot)

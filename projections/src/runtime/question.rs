@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::{Position, ReadError};
+use domain::{Position, ReadError, days::day_of};
 
 use crate::{
     kit::{Answer, Page, Tables, ViewError, moment::KnownAt, view::AnyView},
@@ -25,6 +25,8 @@ pub struct Question {
     pub as_of: Option<DateTime<Utc>>,
     /// Only what was recorded by then.
     pub known_at: Option<KnownAt>,
+    /// When it is asked.
+    pub asked_at: Option<DateTime<Utc>>,
     /// Where what stands behind the answer is asked for: only behind the row of this group.
     pub group: Option<String>,
 }
@@ -130,7 +132,11 @@ pub(crate) fn ask_tables(
 ) -> Result<Answered, AskError> {
     let transaction = tables.connection().unchecked_transaction().map_err(ViewError::from)?;
     let position = read_progress(&transaction).map_err(ViewError::from)?.position.max(at_least);
-    let answer = (view.view)(tables, &question.query, &question.page)?;
+    let mut page = question.page.clone();
+    if let Some(moment) = question.as_of.or(question.asked_at) {
+        page = page.asked_on(day_of(moment, tables.zone().map_err(ViewError::from)?));
+    }
+    let answer = (view.view)(tables, &question.query, &page)?;
     transaction.finish().map_err(ViewError::from)?;
     let answer = answer.ok_or(AskError::NotFound)?;
     Ok(Answered { answer, position, version: view.description.version, steps: tables.steps() })

@@ -60,8 +60,11 @@ fn rebuild(shared: &Arc<Shared>, share: &[Arc<Served>]) {
     let mut building: Vec<(Arc<Served>, ViewFile)> = Vec::new();
     for served in share {
         let path = shared.next_path(&served.view);
-        let (log, keyring, head) = (shared.store.log_id(), Arc::clone(&shared.keyring), shared.store.head());
-        match ViewFile::create(&path, &served.view, log, keyring, head) {
+        let created = shared.origin().map_err(AskError::from).and_then(|origin| {
+            let file = ViewFile::create(&path, &served.view, Arc::clone(&shared.keyring), origin);
+            Ok(file?)
+        });
+        match created {
             Ok(file) => building.push((Arc::clone(served), file)),
             Err(error) => give_up(served, Position::START, &error.to_string()),
         }

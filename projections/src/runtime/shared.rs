@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{EventStore, Keyring, KindSet, Position, ReadError};
+use domain::{EventStore, Keyring, KindSet, Position, ReadError, Zones};
 use tokio::runtime::Handle;
 
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
         past_files::PastFiles,
         question::AskError,
         served::Served,
-        view_file::{FileError, ViewFile, remove},
+        view_file::{FileError, Origin, ViewFile, remove},
     },
 };
 
@@ -75,6 +75,12 @@ impl Shared {
         self.stopping.load(Ordering::Acquire)
     }
 
+    /// What a file begins from that is folded now.
+    pub(crate) fn origin(&self) -> Result<Origin, ReadError> {
+        let zones = self.runtime.block_on(Zones::of(&*self.store))?;
+        Ok(Origin { log: self.store.log_id(), head: self.store.head(), beginning: zones.beginning })
+    }
+
     /// A page of the log, for the threads that fold.
     pub(crate) fn read(
         &self,
@@ -106,6 +112,14 @@ impl Shared {
         // In a cluster this node may simply not have read so far.
         if known > held && !self.store.is_shared() && file.is_of(self.store.log_id()) {
             return Err(FileError::Shorter { view: served.view.description.name, known, held });
+        }
+        let beginning = file.beginning().ok().flatten();
+        if self.origin().is_ok_and(|origin| Some(origin.beginning) != beginning) {
+            tracing::info!(
+                view = served.view.description.name,
+                "another zone is said to have held from the beginning; building it anew"
+            );
+            return Ok(None);
         }
         if !self.is_of_this_log(&file) {
             tracing::warn!(

@@ -12,15 +12,15 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use domain::{BadEvent, ContactId, EventId, Forgotten, Keyring, Kind, Position, Recorded};
+use domain::{BadEvent, ContactId, EventId, Forgotten, Keyring, Kind, Position, Recorded, days::Zone};
 use rusqlite::{Connection, OpenFlags, params};
 use uuid::Uuid;
 
 use crate::kit::{
-    ApplyError, Tables,
+    ApplyError, Tables, own,
     personal::{self, is_personal},
-    persons,
     view::AnyView,
+    zone,
 };
 
 #[cfg(test)]
@@ -139,6 +139,17 @@ impl Unfolded {
     }
 }
 
+/// What a new file begins from.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Origin {
+    /// Whose events.
+    pub(crate) log: Uuid,
+    /// Where the log ends before anything is read.
+    pub(crate) head: Position,
+    /// The zone that holds for facts from before any was chosen.
+    pub(crate) beginning: Zone,
+}
+
 /// An open file of a view.
 pub(crate) struct ViewFile {
     pub(crate) path: PathBuf,
@@ -152,13 +163,12 @@ pub(crate) struct ViewFile {
 
 impl ViewFile {
     /// A new file without indexes and without a journal, to be loaded and then finished. What is half built
-    /// when the machine stops is deleted and begun again. `head` is where the log ends before anything is read.
+    /// when the machine stops is deleted and begun again.
     pub(crate) fn create(
         path: &Path,
         view: &Arc<AnyView>,
-        log: Uuid,
         keyring: Arc<dyn Keyring>,
-        head: Position,
+        Origin { log, head, beginning }: Origin,
     ) -> Result<Self, FileError> {
         remove(path)?;
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
@@ -181,6 +191,7 @@ impl ViewFile {
             params![log.as_bytes(), progress.tables],
         )?;
         let tables = Tables::new(connection, keyring).begun_at(head);
+        zone::begin(&tables, beginning)?;
         let (path, saved, view) = (path.to_owned(), Position::START, Arc::clone(view));
         Ok(Self { path, tables, progress, saved, view, emptying: false })
     }
@@ -327,8 +338,8 @@ impl ViewFile {
 
     /// Hands an event to the runtime and to the view, to each what it wants.
     fn fold_one(&self, recorded: &Recorded) -> Result<(), ApplyError> {
-        if persons::wants(recorded) {
-            persons::apply(&self.tables, recorded)?;
+        if own::wants(recorded) {
+            own::apply(&self.tables, recorded)?;
         }
         if self.view.wanted.contains(recorded.stream.kind) {
             (self.view.apply)(&self.tables, recorded)?;
@@ -354,6 +365,7 @@ impl ViewFile {
     /// Goes back to what was saved last, whatever was under way.
     pub(crate) fn go_back(&self) -> Result<(), FileError> {
         self.tables.forget_tallies();
+        self.tables.forget_zone();
         let connection = self.tables.connection();
         if !connection.is_autocommit() {
             connection.execute_batch("ROLLBACK")?;
@@ -405,11 +417,16 @@ impl ViewFile {
         self.progress.complete && self.progress.log == log && self.progress.tables == self.view.schema()
     }
 
+    /// The zone that holds in it for facts from before any was chosen.
+    pub(crate) fn beginning(&self) -> rusqlite::Result<Option<Zone>> {
+        zone::beginning(&self.tables)
+    }
+
     fn wanted(&self, event: &Result<Recorded, BadEvent>) -> bool {
         match event {
             Ok(recorded) => {
                 self.view.wanted.contains(recorded.stream.kind)
-                    || persons::wants(recorded)
+                    || own::wants(recorded)
                     || self.forgets(recorded).is_some()
             }
             Err(bad) => self.wants(bad),
@@ -418,7 +435,7 @@ impl ViewFile {
 
     fn wants(&self, bad: &BadEvent) -> bool {
         let kind = bad.stream.split('-').next().and_then(|word| word.parse::<Kind>().ok());
-        kind.is_some_and(|kind| self.view.wanted.contains(kind)) || persons::wants_tag(&bad.tag)
+        kind.is_some_and(|kind| self.view.wanted.contains(kind)) || own::wants_tag(&bad.tag)
     }
 }
 

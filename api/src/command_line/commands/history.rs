@@ -224,7 +224,7 @@ struct NarrowRow {
 
 impl From<HistoryRow> for NarrowRow {
     fn from(row: HistoryRow) -> Self {
-        let when = steps::happened_at(&row).format("%Y-%m-%d %H:%M").to_string();
+        let when = steps::when(steps::happened_at(&row));
         let from = match (row.file, row.line) {
             (Some(file), Some(line)) => format!("{file}:{line}"),
             (file, _) => file.unwrap_or_default(),

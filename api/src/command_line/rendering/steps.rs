@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
-use domain::{Actor, StreamId};
+use domain::{Actor, StreamId, days::midnight};
 use projections::{Comparison, FieldChange, HistoryRow, Shown, Step};
 
 use super::table::tame;
@@ -105,9 +105,9 @@ fn value(shown: &Shown) -> String {
     }
 }
 
-/// When it was so: as said, else when it was learnt.
+/// When it was so: as said, else when it was learnt. What was told as a day stands at its beginning, wherever that was.
 pub(crate) fn happened_at(row: &HistoryRow) -> DateTime<Utc> {
-    row.occurred_at.unwrap_or(row.recorded_at)
+    row.day.map(midnight).or(row.occurred_at).unwrap_or(row.recorded_at)
 }
 
 /// A moment; most sources know only days.

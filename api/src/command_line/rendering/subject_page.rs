@@ -7,6 +7,7 @@ use projections::questions::{contacts::Card, conversations::MessageRow};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::steps;
 use crate::application::subject::{Held, SAID_BY_OTHERS};
 
 const STYLE: &str = "
@@ -146,7 +147,7 @@ fn events(held: &Held) -> Markup {
         table {
             @for row in held.events.iter().map(|event| &event.row) {
                 tr {
-                    th { (when(row.occurred_at.unwrap_or(row.recorded_at))) }
+                    th { (steps::when(steps::happened_at(row))) }
                     td {
                         (row.what)
                         @if let Some(detail) = given(&row.detail) { ": " (detail) }

@@ -100,7 +100,11 @@ fn body_schema(kind: &KindDescription, types: &mut Types<'_>) -> Value {
     let schema: Value = kind.schema(&mut types.generator).into();
     let mut whole = types.resolved(&schema);
     let around = json!({
-        "occurred_at": { "type": "string", "format": "date-time", "description": "When it was so." },
+        "occurred_at": {
+            "anyOf": [{ "type": "string", "format": "date-time" }, { "type": "string", "format": "date" }],
+            "description": "When it was so: a moment, or a day where that is all that is known. A day stays that day in every zone.",
+            "examples": ["2024-12-31T21:00:00-05:00", "2024-12-31"],
+        },
         "reason": { "type": "string", "description": "Why, in your own words; sealed with the contact's key." },
         "on_behalf_of": { "type": "string", "description": "For whom you act.", "examples": ["member:ann"] },
         "correlation": { "type": "string", "format": "uuid", "description": "What the command belongs to." },

@@ -1,6 +1,5 @@
 //! Who came to which gathering and is enrolled in what, and the cells in which that counts.
 
-use chrono::{DateTime, Datelike as _, Utc};
 use domain::{
     Recorded,
     enrolment::{EnrolmentEvent, EnrolmentStatus},
@@ -27,9 +26,9 @@ pub(super) fn apply_program(tables: &Tables, id: Uuid, event: &ProgramEvent) -> 
     Ok(())
 }
 
-/// The day of a moment in UTC.
-pub(super) fn day(moment: DateTime<Utc>) -> Day {
-    Day(moment.num_days_from_ce())
+/// The day on which something was so.
+pub(super) fn day_of(tables: &Tables, recorded: &Recorded) -> rusqlite::Result<Day> {
+    Ok(Day(tables.when(recorded)?.day_number()))
 }
 
 struct Gathering {
@@ -73,7 +72,7 @@ pub(super) fn apply_gathering(
     let sql =
         "SELECT number, cells, cancelled, headcount, headcount_day FROM gatherings WHERE gathering = ?1";
     let Some(gathering) = tables.row(sql, [id], read_gathering)? else { return Ok(()) };
-    let today = day(recorded.happened_at());
+    let today = day_of(tables, recorded)?;
     match event {
         // When it takes place changes nothing about who came, or on which day they did.
         GatheringEvent::Scheduled { .. } | GatheringEvent::Rescheduled { .. } => Ok(()),

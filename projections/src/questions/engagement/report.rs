@@ -70,9 +70,10 @@ const DEFINITIONS: &[Definition] = &[
         "participants",
         "distinct people with at least one attendance that counts in the period; merged contacts are one",
     ),
-    define(
+    define_anew(
+        2,
         "participations",
-        "attendances in the period, on the UTC day on which each happened; those voided, and those of \
+        "attendances in the period, on the day of the organisation on which each happened; those voided, and those of \
          gatherings cancelled or voided, do not count",
     ),
     define("headcount", "people counted without names in the period; never added to participants"),

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::Engagement;
 use crate::{
     kit::{Page, Projection as _, Tables, testing::given, view::AnyView},
-    runtime::view_file::ViewFile,
+    runtime::view_file::{Origin, ViewFile},
 };
 
 const PROGRAM: u128 = 0xA0;
@@ -478,7 +478,7 @@ fn measure(ordered: bool) {
     const BATCH: u64 = 16_384;
     let path = std::env::temp_dir().join(format!("rapport-engagement-{}.sqlite", std::process::id()));
     let view = Arc::new(AnyView::of::<Engagement>());
-    let mut file = ViewFile::create(&path, &view, Uuid::nil(), Arc::new(NoKeys), Position::START).unwrap();
+    let mut file = ViewFile::create(&path, &view, Arc::new(NoKeys), Origin::default()).unwrap();
     // A small generator: the same events every time.
     let mut state = 1_u64;
     let mut draw = |below: u64| {

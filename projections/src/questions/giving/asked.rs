@@ -17,7 +17,7 @@ use crate::kit::{
 const CAMPAIGN: Property = Property::alike("campaign", "campaign");
 const METHOD: Property = Property::alike("method", "method");
 const STAGE: Property = Property::alike("stage", "stage");
-const MONTH: Property = Property::time("received", "month", "received_at");
+const MONTH: Property = Property::time("received", "month", "received_on");
 const FUND: Property = Property::alike("fund", "fund");
 const HAS_DONOR: Property = Property::alike("has_donor", "has_donor");
 

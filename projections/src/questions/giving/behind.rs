@@ -79,7 +79,7 @@ fn gifts_after(
     let (after, donor) = (Value::from(gift::blob(after)), donor.map_or(Value::Null, Value::from));
     let mut params = filter.params();
     params.extend([(":after", &after), (":donor", &donor)]);
-    let read = |row: &Row<'_>| Ok((row.get(9)?, row.get(10)?, gift::read(row)?));
+    let read = |row: &Row<'_>| Ok((row.get(gift::WIDTH)?, row.get(gift::WIDTH + 1)?, gift::read(row)?));
     let mut gifts = tables.rows(&sql, params.as_slice(), read)?;
     if tables.any_merged()? {
         for (_, _, gift) in &mut gifts {

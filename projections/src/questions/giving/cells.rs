@@ -16,7 +16,7 @@ use super::{
 };
 use crate::kit::{Page, Tables, ViewError, cells::page_of, filter::Filter};
 
-const DEFINITION: &str = "giving 2: gifts in force, in the month (UTC) in which they came in. A refund counts \
+const DEFINITION: &str = "giving 3: gifts in force, in the month in which they came in, by the days of the organisation. A refund counts \
     against the month, donor and funds of its gift, on all its funds alike. Net is received less refunded. A gift \
     to several funds counts once with each of them and once in the totals; what is not allocated has no fund. \
     Merged contacts are one donor. Gifts without a donor count in sums. Soft credits are not added. Currencies are never added up.";
@@ -115,14 +115,14 @@ pub(super) fn gifts_of(tables: &Tables, donor: Uuid, filter: &Filter) -> Result<
     for part in &parts {
         let filter = filter.clone().only(&gift::DONOR, Some(*part));
         let sql = format!(
-            "SELECT {} FROM gifts WHERE {} ORDER BY donor, received_at, gift",
+            "SELECT {} FROM gifts WHERE {} ORDER BY donor, received_at, position",
             gift::COLUMNS,
             filter.sql()
         );
         gifts.extend(tables.rows(&sql, filter.params().as_slice(), gift::read)?);
     }
     if parts.len() > 1 {
-        gifts.sort_by_key(|gift| gift.received_at);
+        gifts.sort_by_key(|gift| (gift.received.at, gift.position));
         for gift in &mut gifts {
             gift.donor = person;
         }

@@ -1,15 +1,15 @@
 //! One gift as it stands, and the sums that it is part of.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use domain::{
-    Currency, Money,
+    Currency, Money, Recorded,
     gift::{Allocation, GiftCorrection, GiftEvent, GiftMoney},
 };
 use rusqlite::{Row, params};
 use uuid::Uuid;
 
 use super::year::{YearKind, Years};
-use crate::kit::{ApplyError, Month, Tables, column::moment, filter::Property};
+use crate::kit::{ApplyError, Month, Tables, filter::Property, zone::When};
 
 /// A gift that is in force.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +19,9 @@ pub(super) struct Gift {
     pub(super) campaign: String,
     pub(super) method: String,
     pub(super) stage: String,
-    pub(super) received_at: DateTime<Utc>,
+    pub(super) received: When,
+    /// Where its receipt stands in the log: of gifts of one day the order in which they came.
+    pub(super) position: u64,
     pub(super) allocations: Vec<Allocation>,
 }
 
@@ -32,8 +34,10 @@ pub(super) struct Part {
 }
 
 /// The columns that make a gift, in the order in which [`read`] reads them.
-pub(super) const COLUMNS: &str =
-    "donor, minor, currency, refunded, campaign, method, stage, received_at, allocations";
+pub(super) const COLUMNS: &str = "donor, minor, currency, refunded, campaign, method, stage, received_at, allocations, received_on, position";
+
+/// How many those are.
+pub(super) const WIDTH: usize = 11;
 
 /// Who gave.
 pub(super) const DONOR: Property = Property::alike("donor", "donor");
@@ -44,11 +48,11 @@ impl Gift {
     }
 
     pub(super) fn month(&self) -> Month {
-        Month::of(self.received_at)
+        Month::of(self.received.day)
     }
 
     pub(super) fn day(&self) -> NaiveDate {
-        self.received_at.date_naive()
+        self.received.day
     }
 
     /// What is kept of it.
@@ -110,7 +114,8 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Gift> {
         campaign: row.get(4)?,
         method: row.get(5)?,
         stage: row.get(6)?,
-        received_at: moment(row, 7)?,
+        received: When::read(row, 7, 9)?,
+        position: row.get(10)?,
         allocations,
     })
 }
@@ -120,11 +125,11 @@ pub(super) fn apply(
     tables: &Tables,
     id: Uuid,
     event: &GiftEvent,
-    at: DateTime<Utc>,
+    recorded: &Recorded,
 ) -> Result<(), ApplyError> {
     let sql = format!("SELECT {COLUMNS} FROM gifts WHERE gift = ?1");
     let before = tables.row(&sql, [id], read)?;
-    let now = after(before.clone(), event, at)?;
+    let now = after(before.clone(), event, &Told::by(tables, recorded, event)?)?;
     if now == before {
         return Ok(());
     }
@@ -142,7 +147,7 @@ pub(super) fn apply(
             .map_err(|error| ApplyError::Contradiction(format!("allocations cannot be kept: {error}")))?,
     };
     tables.execute(
-        "INSERT OR REPLACE INTO gifts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "INSERT OR REPLACE INTO gifts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         params![
             id,
             blob(gift.donor),
@@ -152,16 +157,38 @@ pub(super) fn apply(
             gift.campaign,
             gift.method,
             gift.stage,
-            gift.received_at.timestamp_micros(),
+            gift.received.micros(),
             gift.month().0,
-            allocations
+            allocations,
+            gift.received.day_number(),
+            gift.position,
         ],
     )?;
     Ok(())
 }
 
+/// The days that an event names.
+struct Told {
+    /// Its own.
+    at: When,
+    /// The one on which the gift was really received.
+    received: Option<When>,
+    position: u64,
+}
+
+impl Told {
+    fn by(tables: &Tables, recorded: &Recorded, event: &GiftEvent) -> rusqlite::Result<Self> {
+        let corrected = match event {
+            GiftEvent::Corrected { correction, .. } => correction.received_at,
+            _ => None,
+        };
+        let received = corrected.map(|moment| tables.when_of(recorded, moment)).transpose()?;
+        Ok(Self { at: tables.when(recorded)?, received, position: recorded.position.0 })
+    }
+}
+
 /// The gift after an event; none where it counts nowhere.
-fn after(gift: Option<Gift>, event: &GiftEvent, at: DateTime<Utc>) -> Result<Option<Gift>, ApplyError> {
+fn after(gift: Option<Gift>, event: &GiftEvent, told: &Told) -> Result<Option<Gift>, ApplyError> {
     let money = GiftMoney::after(gift.as_ref().map(|gift| gift.money), event)
         .map_err(|error| ApplyError::Contradiction(error.to_string()))?;
     let Some(money) = money else { return Ok(None) };
@@ -174,14 +201,15 @@ fn after(gift: Option<Gift>, event: &GiftEvent, at: DateTime<Utc>) -> Result<Opt
             campaign: campaign.clone().unwrap_or_default(),
             method: method.clone().unwrap_or_default(),
             stage: stage.clone().unwrap_or_default(),
-            received_at: at,
+            received: told.at,
+            position: told.position,
             allocations: allocations.clone(),
         }));
     }
     let Some(gift) = gift.map(|gift| Gift { money, ..gift }) else { return Ok(None) };
     Ok(Some(match event {
         GiftEvent::Allocated { allocations } => Gift { allocations: allocations.clone(), ..gift },
-        GiftEvent::Corrected { fact: _, correction } => corrected(gift, correction),
+        GiftEvent::Corrected { fact: _, correction } => corrected(gift, correction, told),
         GiftEvent::Received { .. }
         | GiftEvent::Refunded { .. }
         | GiftEvent::Acknowledged {}
@@ -189,14 +217,14 @@ fn after(gift: Option<Gift>, event: &GiftEvent, at: DateTime<Utc>) -> Result<Opt
     }))
 }
 
-fn corrected(gift: Gift, correction: &GiftCorrection) -> Gift {
+fn corrected(gift: Gift, correction: &GiftCorrection, told: &Told) -> Gift {
     // What it really amounts to is a matter of its money.
-    let GiftCorrection { donor, amount: _, stage, campaign, received_at } = correction;
+    let GiftCorrection { donor, amount: _, stage, campaign, received_at: _ } = correction;
     Gift {
         donor: donor.map(|donor| donor.0).or(gift.donor),
         stage: stage.clone().unwrap_or(gift.stage),
         campaign: campaign.clone().unwrap_or(gift.campaign),
-        received_at: received_at.unwrap_or(gift.received_at),
+        received: told.received.unwrap_or(gift.received),
         ..gift
     }
 }
@@ -206,7 +234,7 @@ fn count(tables: &Tables, gift: &Gift, sign: i64) -> Result<(), ApplyError> {
     for (index, part) in gift.parts().into_iter().enumerate() {
         count_part(tables, gift, part, index == 0, sign)?;
     }
-    let day = gift.received_at.timestamp().div_euclid(86_400);
+    let day = gift.day().to_epoch_days();
     tables.execute(
         "INSERT INTO days VALUES (?1, ?2) ON CONFLICT DO UPDATE SET gifts = gifts + excluded.gifts",
         params![day, sign],

@@ -38,7 +38,7 @@ pub struct Query {
     pub(super) years_ago: Option<u16>,
     /// Rollups over the day `on` and this many days before it.
     pub(super) days_back: Option<u32>,
-    /// The day from which rollups look back, by default that of the latest gift; later gifts do not count.
+    /// The day from which rollups look back, by default that of `as_of`, else today; later gifts do not count.
     pub(super) on: Option<NaiveDate>,
 }
 

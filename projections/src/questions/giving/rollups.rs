@@ -19,8 +19,8 @@ use crate::kit::{
     filter::{Filter, Over},
 };
 
-const DEFINITION: &str = "rollups 2: over gifts in force up to the day asked for that did not go back in full, each \
-    with what is kept of it, in days of UTC, for every donor and currency apart; merged contacts are one donor, soft credits do not \
+const DEFINITION: &str = "rollups 3: over gifts in force up to the day asked for (`on`, else that of `as_of`, else today) that did not go back in full, \
+    each with what is kept of it, in days of the organisation, for every donor and currency apart; merged contacts are one donor, soft credits do not \
     count. \
     `years_ago` takes one whole year, `days_back` the day and that many days before it. The average is rounded \
     half up to the minor unit. Of years equally good the latest is best. As in NPSP, years donated and the streak \
@@ -36,9 +36,10 @@ struct Window {
 }
 
 impl Window {
-    fn of(tables: &Tables, query: &Query) -> Result<Option<Self>, ViewError> {
-        let on = match query.on {
+    fn of(tables: &Tables, query: &Query, page: &Page) -> Result<Option<Self>, ViewError> {
+        let on = match query.on.or(page.today()) {
             Some(on) => Some(on),
+            // Only where nobody says which day it is.
             None => tables
                 .row("SELECT max(day) FROM days", [], |row| row.get::<_, Option<i32>>(0))?
                 .flatten()
@@ -58,7 +59,7 @@ impl Window {
     }
 
     fn year_of(&self, day: NaiveDate) -> i32 {
-        self.years.year(Month::of(day.and_time(chrono::NaiveTime::MIN).and_utc()))
+        self.years.year(Month::of(day))
     }
 
     fn contains(&self, gift: &Gift) -> bool {
@@ -71,7 +72,7 @@ impl Window {
 pub(super) fn view(tables: &Tables, query: &Query, page: &Page) -> Result<View, ViewError> {
     let mut listed =
         Listed { definition: DEFINITION.into(), totals: None, donors: None, rows: Vec::new(), next: None };
-    let Some(window) = Window::of(tables, query)? else { return Ok(View::Rollups(listed)) };
+    let Some(window) = Window::of(tables, query, page)? else { return Ok(View::Rollups(listed)) };
     let after: Option<(Uuid, Currency)> = page.after()?;
     let is_later = |rollups: &Rollups| after.is_none_or(|after| (rollups.donor.0, rollups.currency) > after);
     let mut rows = Vec::new();

@@ -7,7 +7,7 @@ use std::{
 
 use chrono::{DateTime, Datelike as _, NaiveDate};
 use domain::{
-    ContactId, Currency, FundId, Keyring, Money, Personal,
+    ContactId, Currency, FundId, Keyring, Kind, Money, Personal, StreamId,
     contact::{ContactEvent, ContactForm},
     gift::{Allocation, GiftCorrection, GiftEvent, SoftCredit},
 };
@@ -333,16 +333,19 @@ fn many_donors() -> Tables {
     crate::kit::view::AnyView::of::<Giving>().create_tables(&connection).unwrap();
     connection.execute_batch(Giving::INDEXES).unwrap();
     let tables = Tables::new(connection, Arc::new(NoKeys));
-    let at = |day: &str| format!("{day}T00:00:00Z").parse().unwrap();
+    let apply = |id: Uuid, event: &GiftEvent, day: &str| {
+        let recorded = crate::kit::testing::recorded_on(day, 1, StreamId::new(Kind::Gift, id), event.clone());
+        gift::apply(&tables, id, event, &recorded).unwrap();
+    };
     for donor in 0..25 {
         let (one, two) = (Uuid::from_u128(1_000 + donor), Uuid::from_u128(2_000 + donor));
-        gift::apply(&tables, one, &gave(donor, 100), at("2010-01-01")).unwrap();
+        apply(one, &gave(donor, 100), "2010-01-01");
         let euros = Money::new(7, "EUR".parse().unwrap());
         let correction = GiftCorrection { amount: Some(euros), ..GiftCorrection::default() };
-        gift::apply(&tables, two, &gave(donor, 50), at("2011-01-01")).unwrap();
-        gift::apply(&tables, two, &corrected(correction), at("2011-01-01")).unwrap();
+        apply(two, &gave(donor, 50), "2011-01-01");
+        apply(two, &corrected(correction), "2011-01-01");
     }
-    gift::apply(&tables, Uuid::from_u128(3_000), &received(None, 5, Vec::new()), at("2010-01-01")).unwrap();
+    apply(Uuid::from_u128(3_000), &received(None, 5, Vec::new()), "2010-01-01");
     tables
 }
 

@@ -175,6 +175,7 @@ fn the_whole_envelope_is_shown_and_forgotten_texts_leave_it_whole() {
         }),
         correlation: Some(Uuid::from_u128(0xC0)),
         causation: Some(EventId(Uuid::from_u128(0xCA))),
+        day: None,
     };
     let tables = tables();
     let renamed = Event::Contact(ContactEvent::Renamed { name: personal("Ada") });

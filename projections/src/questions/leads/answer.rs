@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    fold::{COLUMNS, read_lead},
+    fold::{COLUMNS, WIDTH, read_lead},
     query::{Query, Show},
 };
 use crate::kit::{
@@ -140,17 +140,17 @@ fn leads(tables: &Tables, query: &Query, page: &Page) -> Result<(Vec<LeadRow>, O
     let mut rows = tables.rows(&sql, filter.params().as_slice(), |row| {
         let lead = read_lead(row)?;
         Ok(LeadRow {
-            lead: row.get(9)?,
+            lead: row.get(WIDTH)?,
             status: lead.status,
             status_type: lead.status.outcome(),
             because: lead.because,
             source: lead.source,
-            owner: row.get(10)?,
+            owner: row.get(WIDTH + 1)?,
             contact: ContactId(lead.contact),
-            person: row.get::<_, Option<_>>(11)?.map(ContactId),
+            person: row.get::<_, Option<_>>(WIDTH + 2)?.map(ContactId),
             score: lead.score,
             deal: lead.deal,
-            captured_at: lead.captured_at,
+            captured_at: lead.captured.at,
             converted_at: lead.converted_at,
         })
     })?;

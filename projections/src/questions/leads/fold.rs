@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use crate::kit::{
     ApplyError, Month, Tables,
-    column::{maybe_moment, maybe_word, moment, read_word, word},
+    column::{maybe_moment, maybe_word, read_word, word},
+    zone::When,
 };
 
 pub(super) fn apply_member(tables: &Tables, id: Uuid, event: &MemberEvent) -> Result<(), ApplyError> {
@@ -36,12 +37,12 @@ pub(super) struct Lead {
     pub(super) contact: Uuid,
     pub(super) score: Option<u8>,
     pub(super) deal: Option<Uuid>,
-    pub(super) captured_at: DateTime<Utc>,
+    pub(super) captured: When,
     pub(super) converted_at: Option<DateTime<Utc>>,
 }
 
 /// The lead after an event; none where it counts nowhere.
-pub(super) fn after(lead: Option<Lead>, event: &LeadEvent, at: DateTime<Utc>) -> Option<Lead> {
+pub(super) fn after(lead: Option<Lead>, event: &LeadEvent, when: When) -> Option<Lead> {
     if let LeadEvent::Captured { contact, source, conversation: _, interest: _ } = event {
         return Some(Lead {
             status: LeadStatus::default().after(event),
@@ -51,7 +52,7 @@ pub(super) fn after(lead: Option<Lead>, event: &LeadEvent, at: DateTime<Utc>) ->
             contact: contact.0,
             score: None,
             deal: None,
-            captured_at: at,
+            captured: when,
             converted_at: None,
         });
     }
@@ -69,7 +70,7 @@ pub(super) fn after(lead: Option<Lead>, event: &LeadEvent, at: DateTime<Utc>) ->
         LeadEvent::Qualified { score } => Lead { because: None, score: score.or(lead.score), ..lead },
         LeadEvent::Disqualified { because } => Lead { because: Some(*because), ..lead },
         LeadEvent::Converted { deal, value: _ } => {
-            Lead { because: None, deal: Some(deal.0), converted_at: Some(at), ..lead }
+            Lead { because: None, deal: Some(deal.0), converted_at: Some(when.at), ..lead }
         }
         LeadEvent::Corrected { fact: _, source, contact } => Lead {
             source: source.clone().unwrap_or(lead.source),
@@ -97,7 +98,7 @@ pub(super) fn change(
     };
     count(tables, &lead, 1)?;
     tables.execute(
-        "INSERT OR REPLACE INTO leads VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT OR REPLACE INTO leads VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         params![
             id,
             word(lead.status),
@@ -107,8 +108,9 @@ pub(super) fn change(
             lead.contact,
             lead.score,
             lead.deal,
-            lead.captured_at.timestamp_micros(),
+            lead.captured.micros(),
             lead.converted_at.map(|at| at.timestamp_micros()),
+            lead.captured.day_number(),
         ],
     )?;
     Ok(())
@@ -116,10 +118,10 @@ pub(super) fn change(
 
 /// Counts a lead into its cell (`sign` 1) or out of it (−1).
 fn count(tables: &Tables, lead: &Lead, sign: i64) -> Result<(), ApplyError> {
-    let seconds = lead.converted_at.map_or(0, |at| (at - lead.captured_at).num_seconds());
+    let seconds = lead.converted_at.map_or(0, |at| (at - lead.captured.at).num_seconds());
     // A key without a value is empty, since SQLite holds any two NULLs in a key to be different.
     let owner = lead.owner.map_or(Vec::new(), |owner| owner.as_bytes().to_vec());
-    let (status, captured) = (word(lead.status), Month::of(lead.captured_at).0);
+    let (status, captured) = (word(lead.status), Month::of(lead.captured.day).0);
     tables.execute(
         "INSERT INTO cells VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT DO UPDATE SET leads = leads + excluded.leads, seconds = seconds + excluded.seconds",
@@ -137,7 +139,10 @@ fn count(tables: &Tables, lead: &Lead, sign: i64) -> Result<(), ApplyError> {
 
 /// The columns that make a lead, in the order in which [`read_lead`] reads them.
 pub(super) const COLUMNS: &str =
-    "status, because, source, owner, contact, score, deal, captured_at, converted_at";
+    "status, because, source, owner, contact, score, deal, captured_at, converted_at, captured_on";
+
+/// How many those are.
+pub(super) const WIDTH: usize = 10;
 
 /// Reads the [`COLUMNS`] of a lead.
 pub(super) fn read_lead(row: &Row<'_>) -> rusqlite::Result<Lead> {
@@ -149,7 +154,7 @@ pub(super) fn read_lead(row: &Row<'_>) -> rusqlite::Result<Lead> {
         contact: row.get(4)?,
         score: row.get(5)?,
         deal: row.get(6)?,
-        captured_at: moment(row, 7)?,
+        captured: When::read(row, 7, 9)?,
         converted_at: maybe_moment(row, 8)?,
     })
 }

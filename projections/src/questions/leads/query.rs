@@ -56,7 +56,7 @@ pub(super) enum Show {
 const SOURCE: Property = Property::alike("source", "source");
 const OWNER: Property = Property::alike("owner", "owner");
 const STATUS: Property = Property::alike("status", "status");
-const CAPTURED: Property = Property::time("captured", "captured", "captured_at");
+const CAPTURED: Property = Property::time("captured", "captured", "captured_on");
 const OWNERS_NAME: Property = Property::alike("owners_name", "coalesce(name, '')");
 
 impl Group {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    fold::{COLUMNS, read_deal},
+    fold::{COLUMNS, WIDTH, read_deal},
     query::{Query, Show},
 };
 use crate::kit::{
@@ -146,18 +146,18 @@ fn deals(tables: &Tables, query: &Query, page: &Page) -> Result<(Vec<DealRow>, O
     let mut rows = tables.rows(&sql, filter.params().as_slice(), |row| {
         let deal = read_deal(row)?;
         Ok(DealRow {
-            deal: row.get(9)?,
+            deal: row.get(WIDTH)?,
             stage: deal.stage,
             outcome: deal.outcome,
             value: deal.value,
-            owner: row.get(10)?,
-            team: row.get(11)?,
-            region: row.get(12)?,
+            owner: row.get(WIDTH + 1)?,
+            team: row.get(WIDTH + 2)?,
+            region: row.get(WIDTH + 3)?,
             product: deal.product,
             contact: deal.contact.map(ContactId),
-            person: row.get::<_, Option<_>>(13)?.map(ContactId),
-            opened_at: deal.opened_at,
-            closed_at: deal.closed_at,
+            person: row.get::<_, Option<_>>(WIDTH + 4)?.map(ContactId),
+            opened_at: deal.opened.at,
+            closed_at: deal.closed.map(|closed| closed.at),
         })
     })?;
     let next = page.cut(&mut rows, |row| row.deal);

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    Money, Outcome, Recorded,
+    Event, Money, Outcome, Recorded,
     deal::{DealCorrection, DealEvent},
 };
 use rusqlite::{Row, params};
@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use crate::kit::{
     ApplyError, Month, Tables,
-    column::{maybe_moment, moment, read_word, word},
+    column::{read_word, word},
+    zone::When,
 };
 
 #[derive(Clone, Debug, PartialEq)]
@@ -21,13 +22,35 @@ pub(super) struct Deal {
     pub(super) owner: Option<Uuid>,
     pub(super) product: Option<String>,
     pub(super) contact: Option<Uuid>,
-    pub(super) opened_at: DateTime<Utc>,
-    pub(super) closed_at: Option<DateTime<Utc>>,
+    pub(super) opened: When,
+    pub(super) closed: Option<When>,
+}
+
+/// The days that an event names.
+pub(super) struct Told {
+    /// Its own.
+    at: When,
+    /// Those that it sets right.
+    opened: Option<When>,
+    closed: Option<When>,
+}
+
+impl Told {
+    pub(super) fn by(tables: &Tables, recorded: &Recorded) -> rusqlite::Result<Self> {
+        let when =
+            |moment: Option<DateTime<Utc>>| moment.map(|moment| tables.when_of(recorded, moment)).transpose();
+        let (opened, closed) = match &recorded.event {
+            Event::Deal(DealEvent::Corrected { correction, .. }) => {
+                (correction.opened_at, correction.closed_at)
+            }
+            _ => (None, None),
+        };
+        Ok(Self { at: tables.when(recorded)?, opened: when(opened)?, closed: when(closed)? })
+    }
 }
 
 /// The deal after an event; none where it counts nowhere.
-pub(super) fn after(deal: Option<Deal>, event: &DealEvent, recorded: &Recorded) -> Option<Deal> {
-    let at = recorded.happened_at();
+pub(super) fn after(deal: Option<Deal>, event: &DealEvent, told: &Told) -> Option<Deal> {
     if let DealEvent::Opened { contact, owner, product, value, stage, lead: _ } = event {
         return Some(Deal {
             stage: stage.clone(),
@@ -36,8 +59,8 @@ pub(super) fn after(deal: Option<Deal>, event: &DealEvent, recorded: &Recorded) 
             owner: owner.map(|owner| owner.0),
             product: product.clone(),
             contact: contact.map(|contact| contact.0),
-            opened_at: at,
-            closed_at: None,
+            opened: told.at,
+            closed: None,
         });
     }
     let deal = deal?;
@@ -45,23 +68,23 @@ pub(super) fn after(deal: Option<Deal>, event: &DealEvent, recorded: &Recorded) 
     let deal = Deal { stage, outcome: deal.outcome.after(event), ..deal };
     Some(match event {
         DealEvent::Opened { .. } | DealEvent::Advanced { .. } => deal,
-        DealEvent::Reopened { .. } => Deal { closed_at: None, ..deal },
-        DealEvent::Converted { value } => Deal { value: value.or(deal.value), closed_at: Some(at), ..deal },
-        DealEvent::Lost { because: _ } => Deal { closed_at: Some(at), ..deal },
-        DealEvent::Corrected { correction, fact: _ } => corrected(deal, correction),
+        DealEvent::Reopened { .. } => Deal { closed: None, ..deal },
+        DealEvent::Converted { value } => Deal { value: value.or(deal.value), closed: Some(told.at), ..deal },
+        DealEvent::Lost { because: _ } => Deal { closed: Some(told.at), ..deal },
+        DealEvent::Corrected { correction, fact: _ } => corrected(deal, correction, told),
         DealEvent::Voided {} => return None,
     })
 }
 
-fn corrected(deal: Deal, correction: &DealCorrection) -> Deal {
-    let DealCorrection { contact, owner, product, value, opened_at, closed_at } = correction;
+fn corrected(deal: Deal, correction: &DealCorrection, told: &Told) -> Deal {
+    let DealCorrection { contact, owner, product, value, opened_at: _, closed_at: _ } = correction;
     Deal {
         contact: contact.map(|contact| contact.0).or(deal.contact),
         owner: owner.map(|owner| owner.0).or(deal.owner),
         product: product.clone().or(deal.product),
         value: value.or(deal.value),
-        opened_at: opened_at.unwrap_or(deal.opened_at),
-        closed_at: closed_at.or(deal.closed_at),
+        opened: told.opened.unwrap_or(deal.opened),
+        closed: told.closed.or(deal.closed),
         ..deal
     }
 }
@@ -83,7 +106,7 @@ pub(super) fn change(
     };
     count(tables, &deal, 1)?;
     tables.execute(
-        "INSERT OR REPLACE INTO deals VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT OR REPLACE INTO deals VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         params![
             id,
             deal.stage,
@@ -93,8 +116,10 @@ pub(super) fn change(
             deal.owner,
             deal.product,
             deal.contact,
-            deal.opened_at.timestamp_micros(),
-            deal.closed_at.map(|at| at.timestamp_micros()),
+            deal.opened.micros(),
+            deal.closed.map(When::micros),
+            deal.opened.day_number(),
+            deal.closed.map(When::day_number),
         ],
     )?;
     Ok(())
@@ -103,14 +128,15 @@ pub(super) fn change(
 /// Counts a deal into its cell (`sign` 1) or out of it (−1).
 fn count(tables: &Tables, deal: &Deal, sign: i64) -> Result<(), ApplyError> {
     let won_after = deal
-        .closed_at
+        .closed
         .filter(|_| deal.outcome == Outcome::Won)
-        .map_or(0, |at| (at - deal.opened_at).num_seconds());
+        .map_or(0, |closed| (closed.at - deal.opened.at).num_seconds());
     // A key without a value is empty, since SQLite holds any two NULLs in a key to be different.
     let currency = deal.value.map_or(String::new(), |value| value.currency.to_string());
     let owner = deal.owner.map_or(Vec::new(), |owner| owner.as_bytes().to_vec());
     let product = deal.product.as_deref().unwrap_or_default();
-    let (opened, closed) = (Month::of(deal.opened_at).0, deal.closed_at.map_or(Month::NONE, Month::of).0);
+    let (opened, closed) =
+        (Month::of(deal.opened.day).0, deal.closed.map_or(Month::NONE, |closed| Month::of(closed.day)).0);
     let outcome = word(deal.outcome);
     let minor = deal.value.map_or(0, |value| value.minor);
     tables.execute(
@@ -142,7 +168,10 @@ fn count(tables: &Tables, deal: &Deal, sign: i64) -> Result<(), ApplyError> {
 
 /// The columns that make a deal, in the order in which [`read_deal`] reads them.
 pub(super) const COLUMNS: &str =
-    "stage, outcome, minor, currency, owner, product, contact, opened_at, closed_at";
+    "stage, outcome, minor, currency, owner, product, contact, opened_at, closed_at, opened_on, closed_on";
+
+/// How many those are.
+pub(super) const WIDTH: usize = 11;
 
 /// Reads the [`COLUMNS`] of a deal.
 pub(super) fn read_deal(row: &Row<'_>) -> rusqlite::Result<Deal> {
@@ -153,8 +182,8 @@ pub(super) fn read_deal(row: &Row<'_>) -> rusqlite::Result<Deal> {
         owner: row.get(4)?,
         product: row.get(5)?,
         contact: row.get(6)?,
-        opened_at: moment(row, 7)?,
-        closed_at: maybe_moment(row, 8)?,
+        opened: When::read(row, 7, 9)?,
+        closed: When::maybe(row, 8, 10)?,
     })
 }
 

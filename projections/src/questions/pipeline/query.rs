@@ -67,8 +67,8 @@ const OWNERS_NAME: Property = Property::alike("owners_name", "coalesce(name, '')
 const TEAM: Property = Property::alike("team", "coalesce(team, '')");
 const REGION: Property = Property::alike("region", "coalesce(region, '')");
 const PRODUCT: Property = Property::unlike("product", "product", "coalesce(product, '')");
-const OPENED: Property = Property::time("opened", "opened", "opened_at");
-const CLOSED: Property = Property::time("closed", "closed", "closed_at");
+const OPENED: Property = Property::time("opened", "opened", "opened_on");
+const CLOSED: Property = Property::time("closed", "closed", "closed_on");
 
 impl Group {
     /// The property that gives a cell its name.

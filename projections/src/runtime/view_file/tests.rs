@@ -63,7 +63,7 @@ fn a_view_that_panics_stands_still_before_that_event_and_holds_what_came_before(
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("panicking-1-1.sqlite");
     let view = Arc::new(AnyView::of::<Panicking>());
-    let mut file = ViewFile::create(&path, &view, Uuid::nil(), Arc::new(NoKeys), Position::START).unwrap();
+    let mut file = ViewFile::create(&path, &view, Arc::new(NoKeys), Origin::default()).unwrap();
     file.finish().unwrap();
     let events: Vec<_> = (1..=5).map(|position| Ok(gift(position))).collect();
     let Applied::StoppedAt(at, reason) = file.apply(&events, Position(5), None).unwrap() else {
