@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use domain::{Kind, setting::SETTINGS};
 use serde_json::{Value, json};
 
-use crate::harness::{System, TEST_TIMEOUT, id};
+use crate::harness::{Ask, System, TEST_TIMEOUT, id};
 
 async fn choose(system: &System, zone: &str) {
     system.command(Kind::Setting, SETTINGS, json!({ "choose_zone": { "zone": zone } })).await;
@@ -83,12 +83,60 @@ async fn another_zone_moves_nothing_that_was_counted_unless_it_is_said_to_have_h
         assert!(began.elapsed() < TEST_TIMEOUT, "{}", by_year().await);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let asked = crate::harness::Ask::post("/admin/check", &json!({}));
+    let asked = Ask::post("/admin/check", &json!({}));
     let last = system.ask(asked).await.good().lines().pop().unwrap();
     assert_eq!(last["sound"], true, "{last}");
     system.close().await;
     let system = System::open(folder.path()).await;
     assert_eq!(received(&system.view("giving", "by=year").await), "2024: 5, 2025: 2");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_has_happened_in_the_future_and_a_mistyped_year_moves_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let system = System::open(folder.path()).await;
+    receive(&system, 1, 1, "2025-01-01").await;
+    let gift = |number: u64| id(Kind::Gift, number);
+    let body =
+        json!({ "receive": { "amount": { "minor": 2, "currency": "USD" } }, "occurred_at": "2925-01-01" });
+    let refused = system.ask(Ask::command(Kind::Gift, gift(2), &body)).await;
+    assert_eq!(
+        (refused.status, &refused.json()["field"]),
+        (400, &json!("occurred_at")),
+        "{}",
+        refused.text()
+    );
+    let line = |number: u64, day: &str| {
+        json!({ "kind": "gift", "id": gift(number), "receive": { "amount": { "minor": 2, "currency": "USD" } },
+                "occurred_at": day })
+    };
+    let batch = [line(3, "2925-01-01"), line(4, "2025-01-02"), line(5, "9999-12-31T23:59:59Z")];
+    let text: String = batch.iter().map(|line| format!("{line}\n")).collect();
+    let outcomes = system.ask(Ask::new("POST", "/commands", text)).await.good().lines();
+    let statuses: Vec<_> = outcomes.iter().map(|outcome| outcome["status"].as_u64().unwrap()).collect();
+    assert_eq!(statuses, [400, 200, 400], "{outcomes:?}");
+    assert_eq!(received(&system.view("giving", "by=year").await), "2025: 3");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn today_is_the_day_of_the_question_and_not_that_of_the_last_gift() {
+    let folder = tempfile::tempdir().unwrap();
+    let system = System::open(folder.path()).await;
+    let donor = id(Kind::Contact, 1);
+    system.command(Kind::Contact, donor, json!({ "register": { "form": "person" } })).await;
+    for (number, day) in [(1, "2015-03-01"), (2, "2016-03-01")] {
+        let receive = json!({ "amount": { "minor": 100, "currency": "USD" }, "donor": donor });
+        let body = json!({ "receive": receive, "occurred_at": day });
+        system.command(Kind::Gift, id(Kind::Gift, number), body).await;
+    }
+    let streak = async |query: &str| {
+        let rollups = system.view("giving", &format!("show=rollups&donor={donor}{query}")).await;
+        rollups["rows"][0]["donor_streak"].clone()
+    };
+    assert_eq!(streak("&as_of=2016-12-31").await, 2);
+    assert_eq!(streak("&on=2017-01-01").await, 2);
+    // Years have passed without a gift.
+    assert_eq!(streak("").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,7 +3,9 @@
  * is written again, or all, or its first sectors; and the process ends.
  *
  * POWER_ROOT  only files below this folder are meant
- * POWER_CUT   the cut comes when this file appears; a number in it is where the dice begin
+ * POWER_CUT   the cut comes when this file appears; a number in it is where the dice begin. It is gone when all is undone
+ *
+ * Another process undoes it, since this one must be dead by then: it looks into files that are about to be cut shorter.
  *
  * What becomes of names (files made, renamed, removed) is as if it had reached the disk at once. */
 #define _GNU_SOURCE
@@ -11,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +37,7 @@ static struct change *newest, *oldest;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const char *root;
 static char cut[PATH_MAX];
+static pid_t program;
 
 static void *the_real(const char *name) { return dlsym(RTLD_NEXT, name); }
 
@@ -95,8 +99,8 @@ static void forget(int fd)
     }
 }
 
-typedef ssize_t (*pwrite_call)(int, const void *, size_t, off_t);
-typedef int (*truncate_call)(int, off_t);
+static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
+static int (*real_truncate)(int, off_t);
 
 static void come_to(struct change *change, off_t size, const char *data, size_t length)
 {
@@ -105,19 +109,14 @@ static void come_to(struct change *change, off_t size, const char *data, size_t 
     if (fd < 0) return;
     /* Another file may have its name by now. */
     if (!fstat(fd, &is) && is.st_ino == change->file) {
-        if (length) ((pwrite_call)the_real("pwrite64"))(fd, data, length, change->offset);
-        if (size >= 0) ((truncate_call)the_real("ftruncate64"))(fd, size);
+        if (length) real_pwrite(fd, data, length, change->offset);
+        if (size >= 0) real_truncate(fd, size);
     }
     close(fd);
 }
 
-static void *wait_for_the_cut(void *nothing)
+static void undo(unsigned seed)
 {
-    while (access(cut, F_OK)) usleep(500);
-    pthread_mutex_lock(&lock);
-    unsigned seed = 1;
-    FILE *file = fopen(cut, "r");
-    if (file) { if (fscanf(file, "%u", &seed) != 1) seed = 1; fclose(file); }
     for (struct change *change = newest; change; change = change->earlier)
         come_to(change, change->size_before, change->before, change->had);
     for (struct change *change = oldest; change; change = change->later) {
@@ -128,7 +127,23 @@ static void *wait_for_the_cut(void *nothing)
         case 2: if (sectors) come_to(change, -1, change->after, SECTOR * (rand_r(&seed) % sectors)); break;
         }
     }
-    _exit(137);
+}
+
+static void *wait_for_the_cut(void *nothing)
+{
+    while (access(cut, F_OK)) usleep(500);
+    pthread_mutex_lock(&lock);
+    /* From here on nothing is written any more. */
+    if (fork() == 0) {
+        unsigned seed = 1;
+        FILE *file = fopen(cut, "r");
+        if (file) { if (fscanf(file, "%u", &seed) != 1) seed = 1; fclose(file); }
+        while (getppid() == program) usleep(200);
+        undo(seed);
+        unlink(cut);
+        _exit(0);
+    }
+    kill(program, SIGKILL);
     return nothing;
 }
 
@@ -139,6 +154,9 @@ __attribute__((constructor)) static void begin(void)
     root = getenv("POWER_ROOT");
     if (!root || !file) { root = NULL; return; }
     strncpy(cut, file, sizeof cut - 1);
+    program = getpid();
+    real_pwrite = the_real("pwrite64");
+    real_truncate = the_real("ftruncate64");
     pthread_create(&waiting, NULL, wait_for_the_cut, NULL);
 }
 
@@ -146,7 +164,7 @@ static ssize_t write_at(int fd, const void *data, size_t length, off_t offset)
 {
     pthread_mutex_lock(&lock);
     note(fd, offset, data, length, -1);
-    ssize_t written = ((pwrite_call)the_real("pwrite64"))(fd, data, length, offset);
+    ssize_t written = (real_pwrite ? real_pwrite : (ssize_t (*)(int, const void *, size_t, off_t))the_real("pwrite64"))(fd, data, length, offset);
     pthread_mutex_unlock(&lock);
     return written;
 }
@@ -171,7 +189,7 @@ static int cut_to(int fd, off_t size)
 {
     pthread_mutex_lock(&lock);
     note(fd, size, NULL, 0, size);
-    int done = ((truncate_call)the_real("ftruncate64"))(fd, size);
+    int done = (real_truncate ? real_truncate : (int (*)(int, off_t))the_real("ftruncate64"))(fd, size);
     pthread_mutex_unlock(&lock);
     return done;
 }

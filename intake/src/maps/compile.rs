@@ -228,6 +228,7 @@ impl Compiler {
             ("formats", !file.formats.is_empty()),
             ("terms", !file.terms.is_empty()),
             ("plus_days", file.plus_days.is_some()),
+            ("years_from", file.years_from.is_some()),
         ];
         let of_amounts = [
             ("currency", file.currency.is_some()),
@@ -424,7 +425,11 @@ fn dates(key: &str, file: &ColumnFile, default: &[&str]) -> Result<date::Notatio
         };
         terms.insert(word.clone(), (chrono::Datelike::month(&parsed), chrono::Datelike::day(&parsed)));
     }
-    Ok(date::Notation { formats, terms })
+    let years_from = file.years_from.unwrap_or(date::YEARS_FROM);
+    if !(1_000..=9_899).contains(&years_from) {
+        return wrong(format!("{key}.years_from"), "must be a year from 1000 to 9899");
+    }
+    Ok(date::Notation { formats, terms, years_from })
 }
 
 fn constant(key: &str, value: &toml::Value) -> Result<Json, MapError> {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::{
-    DateTime, Datelike as _, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _, Utc,
+    DateTime, Datelike as _, Days, NaiveDate, NaiveDateTime, TimeZone as _, Utc,
     format::{Parsed, StrftimeItems},
 };
 use chrono_tz::Tz;
+use domain::days::begins;
 
 /// A date or a time, as exactly as the source states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,12 @@ pub(crate) struct Notation {
     pub formats: Vec<String>,
     /// The terms that begin on a fixed day (month, day) of the year before their word: `2013J`.
     pub terms: BTreeMap<String, (u32, u32)>,
+    /// The first of the hundred years that a year of two digits may mean.
+    pub years_from: i32,
 }
+
+/// Years of two digits mean 1930 to 2029 unless a map says otherwise: the window that spreadsheets have.
+pub(crate) const YEARS_FROM: i32 = 1930;
 
 impl Notation {
     /// Reads a date or time. Where two notations of the map read it as different days, nobody can know which is
@@ -36,7 +42,7 @@ impl Notation {
             return self.term(text);
         }
         let mut found: Option<When> = None;
-        for when in self.formats.iter().filter_map(|format| parse(text, format)) {
+        for when in self.formats.iter().filter_map(|format| parse(text, format, self.years_from)) {
             if found.is_some_and(|found| found != when) {
                 return Err(format!(
                     "can be read as two different dates: the map allows {}",
@@ -64,9 +70,13 @@ impl Notation {
 /// Years before 1000 come from two-digit years read by a four-digit notation.
 const FIRST_YEAR: i32 = 1000;
 
-fn parse(text: &str, format: &str) -> Option<When> {
+fn parse(text: &str, format: &str, years_from: i32) -> Option<When> {
     let mut parsed = Parsed::new();
     chrono::format::parse(&mut parsed, text, StrftimeItems::new(format)).ok()?;
+    if let (None, None, Some(of_century)) = (parsed.year(), parsed.year_div_100(), parsed.year_mod_100()) {
+        let year = years_from + (of_century - years_from).rem_euclid(100);
+        parsed.set_year_div_100(i64::from(year / 100)).ok()?;
+    }
     let when = if parsed.offset().is_some() {
         When::Moment(parsed.to_datetime().ok()?.to_utc())
     } else {
@@ -114,9 +124,7 @@ impl When {
     pub fn moment(self, zone: Option<Tz>) -> Result<DateTime<Utc>, String> {
         match (self, zone) {
             (Self::Moment(moment), _) => Ok(moment),
-            (Self::Day(day), zone) => {
-                beginning(day, zone).ok_or_else(|| "is not a day in this zone".to_owned())
-            }
+            (Self::Day(day), zone) => Ok(begins(day, zone.unwrap_or(Tz::UTC))),
             (Self::Local(local), None) => Ok(local.and_utc()),
             (Self::Local(local), Some(zone)) => zone
                 .from_local_datetime(&local)
@@ -127,18 +135,6 @@ impl When {
     }
 }
 
-/// Where clocks go forward at midnight, a day begins later.
-fn beginning(day: NaiveDate, zone: Option<Tz>) -> Option<DateTime<Utc>> {
-    let midnight = day.and_time(NaiveTime::MIN);
-    let Some(zone) = zone else { return Some(midnight.and_utc()) };
-    (0..48)
-        .filter_map(|halves| {
-            zone.from_local_datetime(&(midnight + TimeDelta::minutes(30 * halves))).earliest()
-        })
-        .map(|moment| moment.to_utc())
-        .next()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +143,7 @@ mod tests {
         Notation {
             formats: formats.iter().map(|&format| format.to_owned()).collect(),
             terms: BTreeMap::new(),
+            years_from: YEARS_FROM,
         }
     }
 
@@ -189,9 +186,29 @@ mod tests {
     }
 
     #[test]
+    fn a_year_of_two_digits_means_one_of_a_hundred_years_that_the_map_names() {
+        let check = |years_from: i32, text: &str, expected: &str| {
+            let notation = Notation { years_from, ..notation(&["%d-%m-%y"]) };
+            assert_eq!(notation.read(text).unwrap().day().to_string(), expected, "{years_from} {text}");
+        };
+        for (text, expected) in [
+            ("16-07-62", "1962-07-16"),
+            ("05-11-03", "2003-11-05"),
+            ("01-01-29", "2029-01-01"),
+            ("01-01-30", "1930-01-01"),
+        ] {
+            check(YEARS_FROM, text, expected);
+        }
+        check(1980, "16-07-62", "2062-07-16");
+        check(1900, "31-12-99", "1999-12-31");
+        // 29 February is one only in the year that is meant.
+        assert!(Notation { years_from: 1801, ..notation(&["%d-%m-%y"]) }.read("29-02-00").is_err());
+    }
+
+    #[test]
     fn terms_begin_on_their_day_and_days_are_counted_from_there() {
         let terms = BTreeMap::from([("B".to_owned(), (2, 1)), ("J".to_owned(), (10, 1))]);
-        let notation = Notation { formats: Vec::new(), terms };
+        let notation = Notation { formats: Vec::new(), terms, years_from: YEARS_FROM };
         let start = notation.read("2013J").unwrap();
         assert_eq!(start.plus_days(-159).unwrap().day().to_string(), "2013-04-25");
         assert_eq!(notation.read("2014B").unwrap().plus_days(19).unwrap().day().to_string(), "2014-02-20");

@@ -103,6 +103,8 @@ pub(crate) struct ColumnFile {
     /// Dates: terms named by a year and a word, and the day (MM-DD) on which each begins.
     #[serde(default)]
     pub terms: BTreeMap<String, String>,
+    /// Dates and times: the first of the hundred years that a year of two digits may mean; 1930 where it is absent.
+    pub years_from: Option<i32>,
     /// Dates and times: the column that holds the days to add.
     pub plus_days: Option<String>,
     /// Amounts: the currency of all.
