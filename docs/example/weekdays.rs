@@ -49,15 +49,16 @@ impl Projection for Weekdays {
 
     fn apply(tables: &Tables, recorded: &Recorded) -> Result<(), ApplyError> {
         let gift = recorded.stream.id;
-        let weekday = |at: chrono::DateTime<chrono::Utc>| at.weekday().number_from_monday();
+        let weekday = |at| tables.when_of(recorded, at).map(|when| when.day.weekday().number_from_monday());
         let Event::Gift(event) = &recorded.event else { return Ok(()) };
         match event {
             GiftEvent::Received { campaign, .. } => {
-                let day = weekday(recorded.happened_at());
+                let day = weekday(recorded.happened_at())?;
                 tables.execute("INSERT INTO gifts VALUES (?1, ?2, ?3)", params![gift, day, campaign])?;
             }
             GiftEvent::Corrected { correction, .. } => {
-                let (day, campaign) = (correction.received_at.map(weekday), &correction.campaign);
+                let (day, campaign) =
+                    (correction.received_at.map(weekday).transpose()?, &correction.campaign);
                 let sql = "UPDATE gifts SET weekday = coalesce(?2, weekday), campaign = coalesce(?3, campaign) WHERE gift = ?1";
                 tables.execute(sql, params![gift, day, campaign])?;
             }

@@ -8,7 +8,7 @@ use ledger::verification::Verification;
 use projections::{Checked, Difference};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{Copied, KeyAudit, LostKey, OpenError, Rotated, StoredLog};
+use store::{Copied, KeyAudit, LostKey, OpenError, Rotated};
 
 use super::{error::Error, rapport::Rapport};
 
@@ -103,14 +103,9 @@ pub async fn check(
 /// Whether every key is there that something in the log is sealed with, as a row of the report.
 fn check_keys(folder: &Path, head: Position) -> Checked {
     let look = || -> Result<(u64, Vec<Difference>), OpenError> {
-        let (mut audit, mut count, mut failed) = (KeyAudit::open(folder)?, 0, None);
+        let audit = KeyAudit::open(folder)?;
         let rows_lost = audit.rows_lost()?;
-        StoredLog::open(folder)?.each(|event| {
-            count += 1;
-            failed = event.as_ref().map_or(Ok(()), |stored| audit.event(stored)).err();
-            failed.is_none()
-        });
-        failed.map_or(Ok(()), Err)?;
+        let (count, lost) = audit.of_whole_log(folder)?;
         let gone = |lost: LostKey| Difference {
             table: "keys".to_owned(),
             row: format!("contact={}", lost.contact),
@@ -119,7 +114,7 @@ fn check_keys(folder: &Path, head: Position) -> Checked {
                 lost.keys, lost.needed_by
             ),
         };
-        let mut gone: Vec<_> = audit.end().into_iter().map(gone).collect();
+        let mut gone: Vec<_> = lost.into_iter().map(gone).collect();
         if rows_lost > 0 && gone.is_empty() {
             let what = format!("{rows_lost} rows are gone that nothing in the log needs any more");
             gone.push(Difference { table: "keys".to_owned(), row: "some".to_owned(), what });

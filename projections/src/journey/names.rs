@@ -63,7 +63,7 @@ impl<'a> Names<'a> {
             text: name.text(),
             note: None,
             thing: Some(id),
-            forgotten: name.is_forgotten() && !name.is_lost(),
+            forgotten: name.is_forgotten(),
             lost: name.is_lost(),
         });
         Ok(name)
@@ -85,7 +85,7 @@ impl<'a> Names<'a> {
                 text: value.text(),
                 note,
                 thing: None,
-                forgotten: value.is_forgotten() && !value.is_lost(),
+                forgotten: value.is_forgotten(),
                 lost: value.is_lost(),
             },
         }

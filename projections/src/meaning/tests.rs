@@ -256,7 +256,7 @@ proptest! {
             for change in changed.changes {
                 let before = known.get(&change.field).map(|(values, _)| values.clone()).unwrap_or_default();
                 prop_assert_eq!(&change.before, &before, "{}", tag);
-                let hidden = change.before.iter().any(Value::is_forgotten);
+                let hidden = change.before.iter().any(Value::is_unreadable);
                 prop_assert!(change.before != change.after || change.is_repetition() || hidden, "{}", tag);
                 let because = known.get(&change.field).filter(|_| change.is_repetition()).map(|(_, at)| *at);
                 known.insert(change.field, (change.after, because.unwrap_or(Position(number))));

@@ -18,7 +18,7 @@ pub(crate) struct Change {
 impl Change {
     /// Whether the event only repeats what was so. Of two forgotten values nobody can say.
     pub(crate) fn is_repetition(&self) -> bool {
-        self.before == self.after && !self.before.iter().any(Value::is_forgotten)
+        self.before == self.after && !self.before.iter().any(Value::is_unreadable)
     }
 }
 

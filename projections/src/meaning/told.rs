@@ -202,7 +202,7 @@ impl Told<'_> {
         let field = field.into();
         let mut values = self.values(&field);
         // Of forgotten values nobody knows which is which, only how many there are.
-        let is_it = |known: &Value| same(known, value) || (known.is_forgotten() && value.is_forgotten());
+        let is_it = |known: &Value| same(known, value) || (known.is_unreadable() && value.is_unreadable());
         if let Some(index) = values.iter().position(is_it) {
             values.remove(index);
         }
@@ -270,5 +270,5 @@ impl Told<'_> {
 
 /// Whether two values are the same but for their notes. Forgotten ones are never known to be.
 fn same(one: &Value, other: &Value) -> bool {
-    one.content == other.content && !one.is_forgotten()
+    one.content == other.content && !one.is_unreadable()
 }

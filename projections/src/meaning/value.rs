@@ -90,9 +90,14 @@ impl Value {
         }
     }
 
-    /// Whether it was there and cannot be read any more.
+    /// Whether it was there and cannot be read any more, whatever became of it.
+    pub(crate) const fn is_unreadable(&self) -> bool {
+        self.is_forgotten() || self.is_lost()
+    }
+
+    /// Whether it was erased.
     pub(crate) const fn is_forgotten(&self) -> bool {
-        matches!(self.content, Content::Forgotten | Content::Lost)
+        matches!(self.content, Content::Forgotten)
     }
 
     /// Whether it cannot be read although nobody erased it.

@@ -6,7 +6,9 @@ use std::sync::atomic::{
     Ordering::{AcqRel, Acquire},
 };
 
-use rusqlite::{Error, ErrorCode, ffi};
+use rusqlite::{Error, ffi};
+
+use crate::sqlite::is_damaged;
 
 /// How often the index was found damaged and written again: odd while it is damaged.
 #[derive(Debug, Default)]
@@ -20,9 +22,7 @@ impl IndexWatch {
             return Err(being_written());
         }
         let found = look();
-        if let Err(error) = &found
-            && matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
-        {
+        if found.as_ref().is_err_and(is_damaged) {
             // Where two find it at once, one of them has said it.
             let _ = self.0.compare_exchange(before, before + 1, AcqRel, Acquire);
         }
@@ -54,6 +54,8 @@ fn being_written() -> Error {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::ErrorCode;
+
     use super::*;
     use crate::embedded::index::damaged;
 

@@ -7,8 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::ErrorCode;
-
 use crate::{
     embedded::{
         index::{Index, remove},
@@ -17,6 +15,7 @@ use crate::{
         tail::Segment,
     },
     recording::clock::ANSWER_LIFE,
+    sqlite::is_damaged,
 };
 
 /// What it is called where its troubles are told.
@@ -77,7 +76,8 @@ pub(crate) fn run(shared: &Arc<Shared>, mut index: Index, log: LogFile) {
                 shared.troubles.clear(PART);
                 continue;
             }
-            Ok(Err(error)) if is_beyond_repair(&error) => {
+            // Damage that is come upon in looking up or writing is told otherwise: this is an index that cannot be emptied.
+            Ok(Err(error)) if is_damaged(&error) => {
                 tracing::error!(%error, "the index cannot even be emptied: the next start begins a new one");
                 let _ = remove(&shared.index_file);
                 return;
@@ -87,11 +87,6 @@ pub(crate) fn run(shared: &Arc<Shared>, mut index: Index, log: LogFile) {
         }
         thread::sleep(PAUSE);
     }
-}
-
-/// Damage that is come upon while an index is looked up in or written to is told otherwise.
-fn is_beyond_repair(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
 fn step(

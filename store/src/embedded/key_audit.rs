@@ -7,7 +7,8 @@ use std::{
 };
 
 use domain::{
-    ContactId, Event, Forgotten, Kind, Position, Stored, personal::FORGETTING, setting::SettingEvent,
+    BadEvent, ContactId, Event, Forgotten, Kind, Position, Stored, personal::FORGETTING,
+    setting::SettingEvent,
 };
 use rusqlite::{OptionalExtension as _, params};
 use serde::Serialize;
@@ -85,16 +86,30 @@ impl KeyAudit {
 
     /// The keys that the last events of a log are sealed with and that are gone, of at most so many events: those of an
     /// older file of keys are.
-    pub(crate) fn of_last(folder: &Path, events: u64) -> Result<Vec<LostKey>, OpenError> {
-        let (mut audit, log) = (Self::open(folder)?, StoredLog::open(folder)?);
+    pub(crate) fn of_last(self, folder: &Path, events: u64) -> Result<Vec<LostKey>, OpenError> {
+        let log = StoredLog::open(folder)?;
         let after = log.length().saturating_sub(events);
-        let mut failed = None;
-        log.each_after(after, |event| {
-            let taken = event.as_ref().map_or(Ok(()), |stored| audit.event(stored));
-            failed = taken.err();
+        self.walk(|each| log.each_after(after, each)).map(|(_, lost)| lost)
+    }
+
+    /// How many events the log of a folder holds, and whose keys are gone.
+    pub fn of_whole_log(self, folder: &Path) -> Result<(u64, Vec<LostKey>), OpenError> {
+        let log = StoredLog::open(folder)?;
+        self.walk(|each| log.each(each))
+    }
+
+    /// Takes every event that is handed out, until one cannot be looked up.
+    fn walk(
+        mut self,
+        read: impl FnOnce(&mut dyn FnMut(&Result<Stored<'_>, BadEvent>) -> bool),
+    ) -> Result<(u64, Vec<LostKey>), OpenError> {
+        let (mut count, mut failed) = (0, None);
+        read(&mut |event| {
+            count += 1;
+            failed = event.as_ref().map_or(Ok(()), |stored| self.event(stored)).err();
             failed.is_none()
         });
-        failed.map_or_else(|| Ok(audit.end()), Err)
+        failed.map_or_else(|| Ok((count, self.end())), Err)
     }
 
     /// Takes the next event, in the order of the log.

@@ -159,8 +159,9 @@ impl Drop for EmbeddedStore {
 /// with.
 fn look_after_keys(shared: &Shared, folder: &DataFolder) {
     let look = || -> Result<Option<String>, OpenError> {
-        let rows = KeyAudit::open(folder.path())?.rows_lost()?;
-        let lost = KeyAudit::of_last(folder.path(), LAST_EVENTS)?;
+        let audit = KeyAudit::open(folder.path())?;
+        let rows = audit.rows_lost()?;
+        let lost = audit.of_last(folder.path(), LAST_EVENTS)?;
         Ok((rows > 0 || !lost.is_empty()).then(|| {
             let named: Vec<String> =
                 lost.iter().take(NAMED).map(|lost| format!("contact/{}", lost.contact)).collect();

@@ -6,14 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::{
     embedded::{index, stored_log::StoredLog},
     folder::{
         data_folder,
         format::{Format, Keeps, WITH_LEDGER, check_format, write_format},
-        names::{FORMAT_FILE, KEYS_FILE, LEDGER_KEY_FILE, LOG_FILE, SECRET_FILE},
+        names::{FORMAT_FILE, INDEX_FILE, KEYS_FILE, LEDGER_KEY_FILE, LOG_FILE, SECRET_FILE},
         private_files::{draw_if_missing, exists, read_if_there, read_secret},
     },
     open_error::OpenError,
@@ -38,7 +38,7 @@ pub struct Left {
 /// Makes a data folder fit to be opened again with the log that is in it. The ledger is set apart where the caller has found
 /// that it disagrees; the next start begins a new one, signed by the same key.
 pub fn make_do_with_what_is_left(folder: &Path, is_ledger_wrong: bool) -> Result<Left, OpenError> {
-    let log_file = folder.join(LOG_FILE);
+    let (log_file, index_file) = (folder.join(LOG_FILE), folder.join(INDEX_FILE));
     if !exists(&log_file)? {
         return Err(OpenError::Missing(log_file));
     }
@@ -48,7 +48,7 @@ pub fn make_do_with_what_is_left(folder: &Path, is_ledger_wrong: bool) -> Result
     let log_id = log.log_id().ok_or_else(unreadable)?;
     let mut left = Left { held: log.length(), ..Left::default() };
     drop(log);
-    left.known = left.held.max(reach_of_index(&folder.join("log-index.sqlite")));
+    left.known = left.held.max(reach_of_index(&index_file));
     let mut apart = Apart::of(folder);
 
     let said = read_if_there(&folder.join(FORMAT_FILE))?.map(|bytes| check_format(folder, &bytes));
@@ -103,7 +103,7 @@ pub fn make_do_with_what_is_left(folder: &Path, is_ledger_wrong: bool) -> Result
     }
     left.is_known_to_have_held(left.known);
     // Both were folded from what the log was; they are made again.
-    index::remove(&folder.join("log-index.sqlite"))?;
+    index::remove(&index_file)?;
     let views = folder.join("views");
     if exists(&views)? {
         fs::remove_dir_all(&views).map_err(OpenError::io(&views))?;
@@ -179,10 +179,7 @@ fn name_of(file: &Path) -> &str {
 fn reach_of_index(file: &Path) -> u64 {
     let read = || -> rusqlite::Result<Option<i64>> {
         let index = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        index
-            .query_row("SELECT max(position) FROM places", [], |row| row.get(0))
-            .optional()
-            .map(Option::flatten)
+        index.query_row("SELECT max(position) FROM places", [], |row| row.get(0))
     };
     read().ok().flatten().map_or(0, from_stored)
 }

@@ -19,7 +19,8 @@ use crate::{
     folder::{
         format::{EMBEDDED, FORMAT, Format, Keeps, WITH_LEDGER, check_format, write_format},
         names::{
-            FORMAT_FILE, KEYS_FILE, LEDGER_KEY_FILE, LOCK_FILE, LOG_FILE, SECRET_FILE, epoch_of_key_file,
+            FORMAT_FILE, INDEX_FILE, KEYS_FILE, LEDGER_KEY_FILE, LOCK_FILE, LOG_FILE, SECRET_FILE,
+            epoch_of_key_file,
         },
         private_files::{draw_if_missing, read_if_there, read_secret},
     },
@@ -146,7 +147,7 @@ impl DataFolder {
 
     /// Where which event lies; may be deleted while nobody holds the folder.
     pub fn index_file(&self) -> PathBuf {
-        self.0.path.join("log-index.sqlite")
+        self.0.path.join(INDEX_FILE)
     }
 
     /// The wrapped keys of personal values.

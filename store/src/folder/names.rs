@@ -12,6 +12,8 @@ pub(crate) const SECRET_FILE: &str = "installation.secret";
 pub(crate) const LEDGER_KEY_FILE: &str = "ledger-signing.key";
 /// The wrapped keys of personal values.
 pub(crate) const KEYS_FILE: &str = "keys.sqlite";
+/// Where which event lies.
+pub(crate) const INDEX_FILE: &str = "log-index.sqlite";
 /// The events.
 pub(crate) const LOG_FILE: &str = "log.sqlite";
 

@@ -11,7 +11,8 @@ use crate::{
     command_line::{long_work::carry_out, shared::Shared, terminal::say, verdict::Verdict},
 };
 
-/// Fold views anew and compare them row by row. Exit status 0 where all is as the log says, 1 where anything differs, 2 where
+/// Fold views anew and compare them, and their snapshots, row by row; without names also hold the keys and the answers that are
+/// kept for repeated commands against the log. Exit status 0 where all is as the log says, 1 where anything differs, 2 where
 /// that cannot be told.
 #[derive(Args)]
 #[command(after_help = "Example, for a nightly job:\n  rapport check || notify-somebody")]

@@ -11,8 +11,8 @@ use crate::kit::Period;
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Query {
-    /// The first day of the period, as the organisation keeps its days; absent, the period begins with the first fact. The period before is
-    /// the same number of days directly before.
+    /// The first day of the period, as the organisation keeps its days; absent, the period begins with the first fact. The period
+    /// before is the same number of days directly before.
     pub(super) from: Option<NaiveDate>,
     /// The last day of the period; absent, the period ends with the last fact.
     pub(super) to: Option<NaiveDate>,
